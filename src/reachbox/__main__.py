@@ -1,0 +1,5 @@
+"""`python -m reachbox`: the command line."""
+
+from reachbox.cli import main
+
+main()

@@ -1,0 +1,94 @@
+"""Certificates: proven margins between the true class and every other, and the error an adversary can reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+
+import torch
+from torch import Tensor
+
+from reachbox.box import Box
+from reachbox.errors import InputError
+from reachbox.network import Network
+from reachbox.network.capture import as_network
+from reachbox.reach import Method, reach
+from reachbox.sensitivity import BATCH, in_batches
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What is proven of each sample: `margin[i, j]` bounds `y_label - y_j` from below over the whole box.
+
+    `margin` is `(batch, classes)`, zero at the sample's own label. A sample is `certified` when every other margin is
+    positive: no input of its box is classified otherwise. `correct` says whether the box's centre is classified right.
+    """
+
+    margin: Tensor
+    labels: Tensor
+    correct: Tensor
+
+    @property
+    def certified(self) -> Tensor:
+        """Whether each sample is proven, bool `(batch,)`."""
+        own = torch.nn.functional.one_hot(self.labels, self.margin.shape[1]).bool()
+        return (self.margin > 0).logical_or(own).all(1)
+
+    @property
+    def robust_error(self) -> float:
+        """ADV_ERR: the share of samples that are not certified (Kolter and Wong 2018)."""
+        return 1 - self.certified.double().mean().item()
+
+    @property
+    def error(self) -> float:
+        """ERR: the share of samples misclassified without perturbation."""
+        return 1 - self.correct.double().mean().item()
+
+
+def margin_objective(labels: Tensor, classes: int) -> Tensor:
+    """The objectives `e_label - e_j` of each sample, `(batch, classes, classes)`; row `label` is zero."""
+    check_labels(labels, classes)
+    eye = torch.eye(classes, dtype=torch.float64, device=labels.device)
+    return eye[labels].unsqueeze(1) - eye.unsqueeze(0)
+
+
+def certify(
+    network: Network | torch.nn.Module, box: Box, labels: Tensor, method: str | Method = "dual",
+    *, dtype: torch.dtype = torch.float64,
+) -> Certificate:  # fmt: skip
+    """Proves, for as many samples as the method can, that no input of the box changes the predicted class.
+
+    `labels` is int64 `(batch,)`. Margins are bounded directly (objectives `e_label - e_j`), not read off the output
+    box, which would be looser. Sound up to rounding for every sound method; with `sampled` it is no proof and refused.
+    """
+    if len(labels) != box.shape[0]:
+        raise InputError(f"labels: one for each of the {box.shape[0]} samples is needed, found {len(labels)}")
+    graph = as_network(network, box.centre)
+    result = reach(graph, box, method, objective=margin_objective(labels, prod(graph.output_shape)), dtype=dtype)
+    if result.kind == "estimate":
+        raise InputError(f"method: {result.method!r} gives estimates, which prove nothing; choose a sound method")
+    with torch.no_grad():
+        logits = graph(box.centre.to(dtype)).flatten(1)
+    return Certificate(result.lower, labels, logits.argmax(1) == labels)
+
+
+def data_certificate(
+    network: Network | torch.nn.Module, box: Box, labels: Tensor, method: str | Method = "dual",
+    *, dtype: torch.dtype = torch.float64,
+) -> Certificate:  # fmt: skip
+    """`certify` for a whole data set without gradients, a batch at a time."""
+    with torch.no_grad():
+        parts = [
+            certify(network, part, some, method, dtype=dtype)
+            for part, some in zip(in_batches(box), torch.split(labels, BATCH), strict=True)
+        ]
+    return Certificate(*(torch.cat([getattr(p, field) for p in parts]) for field in ("margin", "labels", "correct")))
+
+
+def check_labels(labels: Tensor, classes: int) -> None:
+    """Raises `InputError` unless every label is a class of the network."""
+    if labels.ndim != 1 or labels.dtype != torch.int64:
+        raise InputError(f"labels: int64 (batch,) is needed, found {labels.dtype} {tuple(labels.shape)}")
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        found = f"{int(labels.min())} to {int(labels.max())}"
+        raise InputError(f"labels: the network has {classes} outputs, so 0 to {classes - 1} is allowed; found {found}")

@@ -1,0 +1,5 @@
+"""What a network is, and how it is read from torch and ONNX."""
+
+from reachbox.network.graph import Network, Node
+
+__all__ = ["Network", "Node"]

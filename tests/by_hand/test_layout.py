@@ -1,0 +1,87 @@
+"""The house: imports point one way, solvers stay in their rooms, and the README's code runs."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import reachbox
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = ROOT / "src" / "reachbox"
+
+# A room may import from rooms on lower floors, and from its own.
+FLOORS = [
+    {"errors"},
+    {"box"},
+    {"network"},
+    {"reach", "data"},
+    {"sensitivity", "formats"},
+    {"certify"},
+    {"training", "landscape"},
+    {"studies"},
+    {"report"},
+    {"cli", "__main__"},
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+FORBIDDEN = {("landscape", "reach"), ("landscape", "sensitivity"), ("landscape", "certify"), ("reach", "training")}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+def imported_rooms(path: Path) -> set[str]:
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        rooms.update(name.split(".")[1] for name in names if name.startswith("reachbox."))
+    return rooms & set(FLOOR)
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.py")), ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_point_one_way(path: Path) -> None:
+    room = room_of(path)
+    if room == "__init__":
+        return
+    assert room in FLOOR, f"{room} has no floor yet: give it one in this test"
+    for other in imported_rooms(path) - {room}:
+        assert FLOOR[other] < FLOOR[room], f"{room} must not import {other}"
+        assert (room, other) not in FORBIDDEN
+
+
+def test_importing_the_package_loads_no_solver_and_no_plots() -> None:
+    heavy = ["highspy", "matplotlib", "sklearn", "typer", "onnx", "numba", "pooch"]
+    code = f"import reachbox, sys; print([m for m in {heavy} if m in sys.modules])"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_every_docstring_example_runs() -> None:
+    for module in pkgutil.walk_packages(reachbox.__path__, "reachbox."):
+        if module.name.endswith("__main__"):
+            continue
+        result = doctest.testmod(importlib.import_module(module.name))
+        assert result.failed == 0, module.name
+
+
+def python_blocks(text: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = python_blocks((ROOT / "README.md").read_text())
+    assert blocks
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), scope)
