@@ -78,7 +78,9 @@ ZOO: dict[str, Example] = {
         ),
         (1, 6, 6),
     ),
-    "clamped": Example(lambda: nn.Sequential(nn.Linear(4, 6), nn.Hardtanh(), nn.Linear(6, 6), nn.ReLU6(), nn.Linear(6, 3)), (4,)),
+    "clamped": Example(
+        lambda: nn.Sequential(nn.Linear(4, 6), nn.Hardtanh(), nn.Linear(6, 6), nn.ReLU6(), nn.Linear(6, 3)), (4,)
+    ),
 }  # fmt: skip
 
 

@@ -1,16 +1,55 @@
 """reachbox: how far a neural network's output can move when its input does."""
 
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
 __version__ = "0.1.0"
 
-from reachbox.box import Box
-from reachbox.certify import Certificate, certify
-from reachbox.errors import FileError, InputError, ReachboxError, UnsupportedError
-from reachbox.network import Network
-from reachbox.reach import Alpha, Crown, Dual, Interval, Kind, Reach, Sampled, reach
-from reachbox.sensitivity import Summary, sensitivity, summarise
+if TYPE_CHECKING:
+    from reachbox.box import Box
+    from reachbox.certify import Certificate, certify
+    from reachbox.errors import FileError, InputError, ReachboxError, UnsupportedError
+    from reachbox.network import Network
+    from reachbox.network.files import load, save
+    from reachbox.reach import Alpha, Crown, Dual, Interval, Kind, Reach, Sampled, reach
+    from reachbox.sensitivity import Summary, sensitivity, summarise
 
 __all__ = [
     "Alpha", "Box", "Certificate", "Crown", "Dual", "FileError", "InputError", "Interval", "Kind", "Network", "Reach",
-    "ReachboxError", "Sampled", "Summary", "UnsupportedError", "__version__", "certify", "reach", "sensitivity",
-    "summarise",
+    "ReachboxError", "Sampled", "Summary", "UnsupportedError", "__version__", "certify", "load", "reach", "save",
+    "sensitivity", "summarise",
 ]  # fmt: skip
+
+HOMES = {
+    "box": ("Box",),
+    "certify": ("Certificate", "certify"),
+    "errors": ("FileError", "InputError", "ReachboxError", "UnsupportedError"),
+    "network": ("Network",),
+    "network.files": ("load", "save"),
+    "reach": ("Alpha", "Crown", "Dual", "Interval", "Kind", "Reach", "Sampled", "reach"),
+    "sensitivity": ("Summary", "sensitivity", "summarise"),
+}
+
+
+class _Package(ModuleType):
+    """Public names are imported at their first use, so that `reachbox --help` does not wait for torch."""
+
+    def __getattr__(self, name: str) -> object:
+        home = next((module for module, names in HOMES.items() if name in names), None)
+        if home is None:
+            raise AttributeError(f"module 'reachbox' has no attribute {name!r}")
+        found: object = getattr(importlib.import_module(f"reachbox.{home}"), name)
+        super().__setattr__(name, found)
+        return found
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Python binds a submodule here when it is imported; `reach` must stay the verb."""
+        if not (isinstance(value, ModuleType) and name in __all__):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

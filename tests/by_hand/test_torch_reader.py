@@ -86,6 +86,7 @@ def test_reshapes_slices_pads_and_reductions() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             a, b = x.chunk(2, dim=1)
             y = nn.functional.pad(a.permute(0, 2, 1), (1, 0)).transpose(1, 2)[:, 1:]
+            b = torch.stack([b[:, 0], b[:, 1]], dim=1)
             w = torch.cat([y, b.flip(1)], dim=1).mean(dim=1, keepdim=True)
             return (w - 1.5).unsqueeze(2).squeeze(1).flatten(1) / 2 + x.sum(dim=(1, 2)).unsqueeze(1) - x[:, 0, :3].abs()
 

@@ -1,4 +1,4 @@
-"""`dual` against Kolter and Wong's own code (`pip install --no-deps convex-adversarial`), per-feature radii included."""
+"""`dual` against Kolter and Wong's own code: `pip install --no-deps convex-adversarial`."""
 
 from __future__ import annotations
 

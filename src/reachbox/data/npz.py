@@ -14,8 +14,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from reachbox.data.files import reading
 from reachbox.errors import FileError, InputError
+from reachbox.file_access import reading
 
 
 @dataclass(frozen=True)

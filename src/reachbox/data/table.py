@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from reachbox.data.files import reading
 from reachbox.errors import FileError
+from reachbox.file_access import reading
 
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 

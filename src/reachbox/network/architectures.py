@@ -86,7 +86,7 @@ def _made_by(spec: str, path: str, name: str, input_shape: tuple[int, ...], clas
 
 def _factory(spec: str, path: str, name: str) -> Callable[..., Any]:
     try:
-        factory = getattr(importlib.import_module(path), name, None)
+        factory: Callable[..., Any] | None = getattr(importlib.import_module(path), name, None)
     except Exception as error:
         raise InputError(
             f"network: {ALLOWED}; {spec!r} cannot be imported: {type(error).__name__}: {_first_line(error)}"

@@ -35,13 +35,15 @@ class Network:
 
     Made by `Network.from_module` or `reachbox.load`. Calling it evaluates it. Weights read from a torch module stay
     that module's own: training the module changes the network, and gradients of bounds reach its parameters.
-    `output` is the value that the network returns.
+    `output` is the value that the network returns. `plans` holds what methods worked out about the graph's structure,
+    which no change of weights alters; casts of a network share it.
     """
 
     input_shape: Shape
     nodes: tuple[Node, ...]
     output: int
     owner: object = field(default=None, repr=False)
+    plans: dict[str, object] = field(default_factory=dict, repr=False, compare=False)
 
     @staticmethod
     def from_module(module: torch.nn.Module, example: ArrayLike) -> Network:
@@ -103,7 +105,7 @@ class Network:
         nodes = tuple(
             Node(node.name, node.operator.map_sources(change), node.inputs, node.shape) for node in self.nodes
         )
-        return Network(self.input_shape, nodes, self.output, self.owner)
+        return Network(self.input_shape, nodes, self.output, self.owner, self.plans)
 
     def check_weights(self) -> None:
         """Raises `InputError` for a weight that is NaN or infinite."""

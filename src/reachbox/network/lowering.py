@@ -26,6 +26,8 @@ from reachbox.network.operators import (
 
 Pads = tuple[tuple[int, int], ...]
 
+LARGEST_LIMIT = 1e6
+
 SUPPORTED = (
     "supported: linear, convolution, batch norm, average and max pooling, ReLU, LeakyReLU, hardtanh, clamp, abs, "
     "sigmoid, tanh, dropout, arithmetic with constants, sums, means, concatenation, reshaping, slicing, padding"
@@ -145,7 +147,15 @@ def reduce(builder: Builder, name: str, value: int, axes: Sequence[int], keeps: 
 
 
 def clamp(builder: Builder, name: str, value: int, low: float | None, high: float | None) -> int:
-    """`min(max(x, low), high)` by ReLUs: `low + relu(x - low)`, then `high - relu(high - x)`."""
+    """`min(max(x, low), high)` by ReLUs: `low + relu(x - low)`, then `high - relu(high - x)`.
+
+    A limit far beyond the values would swallow their digits, so it is refused.
+    """
+    for limit in (low, high):
+        if limit is not None and abs(limit) > LARGEST_LIMIT:
+            raise UnsupportedError(
+                f"node {name!r}: a clamp at {limit:g} is too far out, up to {LARGEST_LIMIT:g} is fine"
+            )
     if low is not None:
         value = _shifted(builder, f"{name}.above", value, 1.0, -low)
         value = builder.add(name, Relu(), value)

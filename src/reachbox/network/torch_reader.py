@@ -367,6 +367,15 @@ def _concatenate(reader: Reader, node: fx.Node, arguments: tuple[Any, ...]) -> R
     return reader.builder.add(reader.name(node), Concatenate(axis, tuple(shape[axis] for shape in shapes)), *values)
 
 
+def _stack(reader: Reader, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
+    name, values = reader.name(node), [reader.value(node, argument) for argument in arguments[0]]
+    axis = arguments[1] % (len(reader.builder.shape_of(values[0])) + 2)
+    if axis == 0:
+        raise UnsupportedError(f"{name!r}: stacking along the batch mixes samples")
+    raised = [lowering.rearrange(reader.builder, f"{name}.axis", v, lambda x: x.unsqueeze(axis)) for v in values]
+    return reader.builder.add(name, Concatenate(axis - 1, (1,) * len(raised)), *raised)
+
+
 def _sum(sign: float) -> Handler:
     """`a + alpha b` or `a - alpha b`, either of them possibly a constant."""
 
@@ -474,6 +483,7 @@ HANDLERS: dict[str, Handler] = {
     "mean": _reduction(average=True),
     "sum": _reduction(average=False),
     "cat": _concatenate,
+    "stack": _stack,
     "add": _sum(1.0),
     "sub": _sum(-1.0),
     "mul": _product,

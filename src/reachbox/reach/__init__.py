@@ -87,7 +87,7 @@ def _objective(objective: ArrayLike | None, network: Network, box: Box) -> Tenso
 
 
 def _check_overflow(result: Reach) -> None:
-    if bool((torch.isnan(result.lower) | torch.isnan(result.upper)).any()):
+    if not bool((result.lower <= result.upper).all()):
         raise InputError(
             f"{result.method}: the bounds overflow {str(result.lower.dtype).removeprefix('torch.')}; "
             "the network's weights or the box are too large"

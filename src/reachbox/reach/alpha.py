@@ -60,9 +60,9 @@ class Alpha(Method):
             with torch.enable_grad():
                 lines = _lines(relaxed, rows, slopes)
                 bound = LinearBounds(relaxed.network, box, self.memory, lines).above(relaxed.network.output, each_row)
+                optimiser.zero_grad()
+                bound.sum().backward()  # type: ignore[no-untyped-call]
             best = torch.minimum(best, bound.detach())
-            optimiser.zero_grad()
-            bound.sum().backward()  # type: ignore[no-untyped-call]
             optimiser.step()
         return best
 

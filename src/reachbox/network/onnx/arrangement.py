@@ -40,7 +40,7 @@ def reshape(t: Translation, call: Call) -> Operand:
 def pad(t: Translation, call: Call) -> Operand:
     """Padding with a constant, or with copies of elements."""
     value, mode = call.value(), call.attributes.get("mode", "constant")
-    stated = call.attributes.get("pads") if t.opset < 11 else call.weight(1).tolist()
+    stated = list(call.attributes["pads"]) if t.opset < 11 else call.weight(1).tolist()
     filling = call.attributes.get("value", 0.0) if t.opset < 11 else float(call.setting("value", 2) or 0.0)
     pairs = pad_pairs(stated, call.constant(3), len(value.shape))
 

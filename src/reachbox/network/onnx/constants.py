@@ -39,7 +39,7 @@ def array_of(tensor: TensorProto) -> Array:
     """The values of an initialiser in their own precision; bfloat16, which NumPy lacks, becomes float32."""
     try:
         array = numpy_helper.to_array(tensor)
-    except (ValueError, TypeError, RuntimeError) as error:
+    except (ValueError, TypeError, KeyError, RuntimeError) as error:
         raise FileError(f"weight {tensor.name!r} is damaged: {str(error).splitlines()[0]}") from None
     return array.astype(np.float32) if tensor.data_type == TensorProto.BFLOAT16 else np.asarray(array)
 
@@ -48,7 +48,7 @@ def weight_of(array: Array) -> Tensor:
     """A constant as a weight, in its own precision."""
     if array.dtype not in (np.float16, np.float32, np.float64):
         raise UnsupportedError(f"a weight of type {array.dtype} is not supported; float16, float32 and float64 are")
-    return torch.from_numpy(array.copy())
+    return torch.from_numpy(np.array(array))
 
 
 def fold(node: NodeProto, inputs: Sequence[Array | None], opset: int) -> list[Array]:

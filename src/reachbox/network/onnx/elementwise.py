@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite
+from math import isfinite, isnan
 
 import numpy as np
 from onnx import TensorProto
@@ -112,7 +112,7 @@ def clip(t: Translation, call: Call) -> Operand:
 def clamped(t: Translation, call: Call, value: Value, low: float | None, high: float | None) -> Value:
     """A value kept between two numbers."""
     for limit in (low, high):
-        if isinstance(limit, list) or limit != limit:
+        if isinstance(limit, list) or (limit is not None and isnan(limit)):
             raise UnsupportedError(f"a limit must be one number, found {limit}")
     low = None if low is None or low <= -LARGEST else float(low)
     high = None if high is None or high >= LARGEST else float(high)

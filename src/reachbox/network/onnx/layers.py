@@ -10,7 +10,7 @@ import torch
 
 from reachbox.errors import InputError, UnsupportedError
 from reachbox.network import lowering
-from reachbox.network.onnx.constants import BATCH, Array, weight_of
+from reachbox.network.onnx.constants import Array, weight_of
 from reachbox.network.onnx.elementwise import Handler, plus
 from reachbox.network.onnx.translation import Call, Operand, Translation, Value
 from reachbox.network.operators import Convolution, Linear
@@ -94,20 +94,26 @@ def convolution(t: Translation, call: Call) -> Operand:
     """Convolution over one to three dimensions."""
     value, kernel, bias = call.value(), call.weight(1), call.constant(2)
     sizes = t.images(value)
-    widths = kernel.shape[2:]
-    if (
-        len(widths) != len(sizes)
-        or not 1 <= len(sizes) <= 3
-        or tuple(call.attributes.get("kernel_shape", widths)) != widths
-    ):
-        raise InputError(f"a kernel of shape {kernel.shape} does not fit {t.told(value.shape)}")
+    check_kernel(t, call, value, kernel, bias)
+    widths, groups = kernel.shape[2:], int(call.attributes.get("group", 1))
     strides, dilations = (per_dimension(call, name, len(sizes)) for name in ("strides", "dilations"))
     pads = padding(call, sizes, widths, strides, dilations)
     layer = Convolution(
-        weight_of(kernel), None if bias is None else weight_of(bias), strides, pads, dilations,
-        int(call.attributes.get("group", 1)), sizes,
+        weight_of(kernel), None if bias is None else weight_of(bias), strides, pads, dilations, groups, sizes
     )  # fmt: skip
     return placed(t, call, value, t.builder.add(call.name, layer, value.number))
+
+
+def check_kernel(t: Translation, call: Call, value: Value, kernel: Array, bias: Array | None) -> None:
+    """Raises `InputError` for a kernel, a bias or groups that do not fit the value."""
+    outputs, widths, groups = kernel.shape[0], kernel.shape[2:], call.attributes.get("group", 1)
+    fits = len(value.shape) == kernel.ndim <= 5 and tuple(call.attributes.get("kernel_shape", widths)) == widths
+    if not fits or 0 in kernel.shape or (bias is not None and bias.shape != (outputs,)):
+        raise InputError(
+            f"a kernel of shape {kernel.shape} does not fit {t.told(value.shape)}, or its bias not the kernel"
+        )
+    if groups < 1 or outputs % groups:
+        raise InputError(f"group: {groups} does not divide the {outputs} channels of the result")
 
 
 def placed(t: Translation, call: Call, value: Value, number: int) -> Value:
@@ -152,7 +158,7 @@ def pool(lower: Callable[..., int]) -> Handler:
         value = call.value()
         sizes = t.images(value)
         widths = tuple(int(width) for width in call.attributes["kernel_shape"])
-        if len(widths) != len(sizes):
+        if len(widths) != len(sizes) or min(widths) < 1:
             raise InputError(f"windows of {widths} do not fit {t.told(value.shape)}")
         strides, dilations = (per_dimension(call, name, len(sizes)) for name in ("strides", "dilations"))
         options: dict[str, Any] = {"rounds_up": bool(call.attributes.get("ceil_mode", 0))}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import ModelProto, TensorProto
 from onnx.inliner import inline_local_functions
 
@@ -58,6 +58,8 @@ def refuse_sparse(model: ModelProto) -> None:
 def check(model: ModelProto, path: Path) -> None:
     """Raises `FileError` unless ONNX's checker accepts the model."""
     model.ir_version = max(model.ir_version, 4)  # older files need not list an initialiser as an input
+    for value in (*model.graph.output, *model.graph.value_info):
+        value.type.tensor_type.shape.SetInParent()  # and the shape of a result need not be stated: it is worked out
     try:
         onnx.checker.check_model(model)
     except onnx.checker.ValidationError as error:

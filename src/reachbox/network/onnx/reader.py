@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from math import prod
 from pathlib import Path
 
 from onnx import ModelProto, NodeProto, ValueInfoProto
@@ -22,6 +23,7 @@ HANDLERS: dict[str, Callable[[Translation, Call], Operand | tuple[Operand, ...]]
     **arrangement.HANDLERS,
     **arrangement.SPLITTERS,
 }
+LARGEST = 2**26
 LOGITS = "; remove it from the end of the network: bounds are about logits"
 HINTS = dict.fromkeys(("ArgMax", "LogSoftmax", "Softmax"), LOGITS)
 
@@ -55,6 +57,7 @@ class Reader:
         source = only_input(self.graph.input, set(self.operands))
         shape, is_dynamic = input_shape(source)
         self.translation = Translation(shape, opset_of(model), is_dynamic)
+        self.check_sizes((self.translation.input,))
         self.operands[source.name] = self.translation.input
 
     def read(self) -> Network:
@@ -74,6 +77,7 @@ class Reader:
         name = node.name or next(iter(node.output), node.op_type)
         try:
             results = self.results(node, name)
+            self.check_sizes(results)
         except ReachboxError as error:
             reason = str(error).removeprefix(f"node {name!r}: ")
             raise type(error)(f"node {name!r} ({node.op_type}): {reason}") from None
@@ -81,6 +85,18 @@ class Reader:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(f"node {name!r} ({node.op_type}): its operands do not fit: {reason}") from error
         self.operands.update(zip(node.output, results, strict=False))
+
+    def check_sizes(self, results: tuple[Operand, ...] | list[Array]) -> None:
+        """Raises `InputError` for a value without elements, or with so many that one sample fills the memory."""
+        for result in results:
+            if not isinstance(result, Value):
+                continue
+            features = self.translation.features(result.shape)
+            assert self.translation.builder.shape_of(result.number) == features
+            size = prod(features)
+            if not 1 <= size <= LARGEST:
+                found = f"{self.translation.told(result.shape)} has {size}"
+                raise InputError(f"a value has 1 to {LARGEST} elements for each sample; {found}")
 
     def results(self, node: NodeProto, name: str) -> tuple[Operand, ...] | list[Array]:
         """What a node gives."""

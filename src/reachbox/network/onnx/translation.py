@@ -98,7 +98,8 @@ class Translation:
         """Spatial sizes of a value `(batch, channels, *spatial)`."""
         if len(value.shape) < 3 or not self.has_batch(value.shape):
             raise UnsupportedError(
-                f"(batch, channels, *sizes) with a dynamic batch or a batch of 1 is needed, found {self.told(value.shape)}"
+                f"(batch, channels, *sizes) with a dynamic batch or a batch of 1 is needed, "
+                f"found {self.told(value.shape)}"
             )
         return value.shape[2:]
 
@@ -169,6 +170,8 @@ class Translation:
 
     def spread(self, name: str, constant: Array) -> Value:
         """A constant as a value: the same for every input."""
+        if constant.size == 0:
+            raise InputError(f"a constant of shape {constant.shape} is empty")
         if self.is_dynamic and (constant.ndim < 1 or len(constant) != 1):
             raise UnsupportedError(
                 f"a constant of shape {constant.shape} is not the same for every sample of the batch"
@@ -180,4 +183,6 @@ class Translation:
 
 
 def _tensor(array: Array) -> Tensor:
+    if array.size == 0:
+        raise InputError(f"its result is empty: {array.shape}")
     return torch.from_numpy(np.array(array, dtype=np.int64))

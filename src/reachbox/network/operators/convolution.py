@@ -37,6 +37,11 @@ class Convolution(Affine):
                 f"Convolution: {inputs * self.groups} channels and {len(kernel)} spatial dimensions are needed, "
                 f"found shape {shapes[0]}"
             )
+        if shapes[0][1:] != self.spatial or outputs % self.groups:
+            raise InputError(
+                f"Convolution: spatial size {self.spatial} and outputs divisible by {self.groups} groups are needed, "
+                f"found {shapes[0]} and {outputs} outputs"
+            )
         sizes = tuple(
             (size + sum(pad) - step * (width - 1) - 1) // stride + 1
             for size, pad, step, width, stride in zip(

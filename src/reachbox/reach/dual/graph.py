@@ -1,54 +1,24 @@
-"""`dual`: the paper's Sec. 3.1, Kolter and Wong's Algorithm 1, as one forward pass and one radius."""
+"""Centre and radius on any graph: flat rows of units, chunk by chunk, on any device."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from reachbox.box import Box
 from reachbox.network import Network
 from reachbox.network.operators import Affine
-from reachbox.reach.method import Method
 from reachbox.reach.relaxation import Band, band, curved, pick
-from reachbox.reach.result import Kind, Reach
 from reachbox.reach.rows import Rows, in_chunks, of_objective, row_sum, substitute, units
 
 
-@dataclass(frozen=True)
-class Dual(Method):
-    """The dual bound (Kolter and Wong 2018, Algorithm 1; also called Fast-Lin): the paper's sensitivity, Eq. 7.
-
-    Every nonlinear unit lies between two parallel lines over its own dual bounds, so the relaxed network is affine in
-    the input and in one centred slack a unit: its centre is a forward pass, its radius a sum of absolute rows.
-    Choose it for training and as the paper's definition; `crown` is a little tighter, `interval` cheaper.
-
-    Sound over the reals up to rounding; differentiable to weights, input and radius.
-    `intersect` cuts the outputs with interval bounds, which is tighter but no longer the definition.
-    `memory` is the number of bytes that one chunk of rows may take.
-    """
-
-    name: ClassVar[str] = "dual"
-    differentiable: ClassVar[bool] = True
-    intersect: bool = False
-    memory: int | None = None
-
-    def bound(self, network: Network, box: Box, objective: Tensor) -> Reach:
-        relaxed = _Relaxed(network, box, {}, self.memory)
-        values = relaxed.forward()
-        rows = of_objective(network, objective)
-        shape = objective.shape[:2]
-        radius = relaxed.radius_of(network.output, rows).reshape(shape)
-        centre = (objective @ values[network.output].flatten(1).unsqueeze(-1)).squeeze(-1)
-        lower, upper = centre - radius, centre + radius
-        if self.intersect:
-            from reachbox.reach.interval import Interval
-
-            other = Interval().bound(network, box, objective)
-            lower, upper = torch.maximum(lower, other.lower), torch.minimum(upper, other.upper)
-        return Reach(lower, upper, self.name, Kind.SOUND)
+def graph_bound(network: Network, box: Box, objective: Tensor, memory: int | None) -> tuple[Tensor, Tensor]:
+    """Centre and radius of the objective `(batch, rows, outputs)` under the dual bound, `(batch, rows)` each."""
+    relaxed = _Relaxed(network, box, {}, memory)
+    values = relaxed.forward()
+    radius = relaxed.radius_of(network.output, of_objective(network, objective)).reshape(objective.shape[:2])
+    return (objective @ values[network.output].flatten(1).unsqueeze(-1)).squeeze(-1), radius
 
 
 @dataclass(frozen=True)

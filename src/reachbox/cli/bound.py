@@ -1,0 +1,86 @@
+"""`reachbox bound`: the box of everything that a network can output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reachbox.cli import options
+from reachbox.cli.answer import Answer, ExitCode
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from reachbox.reach import Reach
+
+
+def bound(
+    model: options.Model,
+    input_file: options.Input = None,
+    data: options.MaybeData = None,
+    data_dir: options.DataDir = None,
+    label: options.Label = None,
+    one_hot: options.OneHot = False,
+    split: options.Split = None,
+    standardise: options.Standardise = False,
+    train: options.Train = False,
+    samples: options.Samples = None,
+    eps: options.Eps = None,
+    sigma: options.Sigma = None,
+    within: options.Within = None,
+    method: options.Method = "dual",
+    option: options.MethodOption = None,
+    timeout: options.Timeout = None,
+    dtype: options.Dtype = "float64",
+    device: options.Device = "cpu",
+    seed: options.Seed = 0,
+    as_json: options.Json = False,
+    out: options.Out = None,
+) -> Answer:
+    """Bounds of every output over the box around each sample.
+
+    Samples come from a file (--input) or a data set (--data); of a data set the first one, or as many as --samples
+    says. With both, the file gives the samples and the data set the ranges that --sigma uses.
+
+    reachbox bound net.onnx --data iris --sigma 0.1
+
+    reachbox bound net.onnx --input samples.npz --eps 0.01 --method crown --json
+    """
+    from reachbox.cli.computation import Computation
+    from reachbox.cli.radius import RadiusOptions
+    from reachbox.cli.samples import DataOptions, task_from
+    from reachbox.cli.setting import Setting
+    from reachbox.formats.results import reach_record
+    from reachbox.network.files import load
+
+    computation = Computation.of(method, dtype, device, options=option or (), timeout=timeout, seed=seed)
+    network = load(model)
+    data_set = DataOptions.of(data, data_dir, label, one_hot, split, standardise, train, seed)
+    count = 1 if samples is None and input_file is None else samples
+    task = task_from(input_file, data_set, RadiusOptions.of(eps, sigma, within), network.input_shape, count)
+    result = computation.bound(network, task.boxes)
+    setting = Setting(model, task, computation)
+    return Answer(
+        record=reach_record(result) | setting.record(),
+        view=(setting.view(result.kind, result.seconds), "", _bounds(result, task.class_names)),
+        exit_code=ExitCode.DONE if result.solved.all() else ExitCode.GAVE_UP,
+        as_json=as_json,
+        out=out,
+    )
+
+
+def _bounds(result: Reach, names: tuple[str, ...] | None) -> Table:
+    """A row for each output of each sample, and a row for its volume."""
+    from decimal import ROUND_CEILING, ROUND_FLOOR
+
+    from reachbox.cli.tables import numbers, numbers_table, volume
+
+    outward, inward = (ROUND_CEILING, ROUND_FLOOR) if result.kind != "estimate" else (ROUND_FLOOR, ROUND_CEILING)
+    sides = ((result.lower, inward), (result.upper, outward), (result.width, outward))
+    ends = zip(*(numbers(side.flatten().tolist(), rounding) for side, rounding in sides), strict=True)
+    outputs = result.lower.shape[1]
+    named = names if names is not None and len(names) == outputs else tuple(map(str, range(outputs)))
+    rows = []
+    for sample, log_volume in enumerate(result.log_volume.tolist()):
+        rows += [(str(sample) if name is named[0] else "", name, *next(ends)) for name in named]
+        rows.append(("", "volume", "", "", volume(log_volume)))
+    return numbers_table(("sample", "output", "lower", "upper", "width"), rows, words=2)

@@ -1,0 +1,129 @@
+"""`reachbox certify`: for how many samples it is proven that no perturbation changes the class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reachbox.cli import options
+from reachbox.cli.answer import Answer, ExitCode
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from torch import Tensor
+
+    from reachbox.certify import Certificate
+
+SHOWN = 10
+AttackOption = Annotated[
+    bool,
+    typer.Option("--attack", help="Look for counterexamples to what is not proven.", rich_help_panel="Computation"),
+]
+
+
+def certify(
+    model: options.Model,
+    data: options.Data,
+    data_dir: options.DataDir = None,
+    label: options.Label = None,
+    one_hot: options.OneHot = False,
+    split: options.Split = None,
+    standardise: options.Standardise = False,
+    train: options.Train = False,
+    samples: options.Samples = None,
+    eps: options.Eps = None,
+    sigma: options.Sigma = None,
+    within: options.Within = None,
+    method: options.Method = "dual",
+    option: options.MethodOption = None,
+    attack: AttackOption = False,
+    timeout: options.Timeout = None,
+    dtype: options.Dtype = "float64",
+    device: options.Device = "cpu",
+    seed: options.Seed = 0,
+    as_json: options.Json = False,
+    out: options.Out = None,
+) -> Answer:
+    """Proves of each sample that no input within the radius is classified otherwise.
+
+    All test samples are taken unless --samples says how many. Exit code 0: every sample is certified; 1: some are not.
+    That is no proof of the opposite: a tighter method may certify more. An --attack tells the samples apart for which
+    an input of another class is known.
+
+    reachbox certify net.onnx --data mnist --data-dir DIR --eps 0.1 --within 0,1
+    """
+    from time import perf_counter
+
+    from reachbox.cli.computation import Computation
+    from reachbox.cli.radius import RadiusOptions
+    from reachbox.cli.samples import DataOptions, task_from_data
+    from reachbox.cli.setting import Setting
+    from reachbox.formats.results import certificate_record
+    from reachbox.network.files import load
+
+    computation = Computation.of(method, dtype, device, options=option or (), timeout=timeout, seed=seed)
+    network = load(model)
+    data_set = DataOptions(data, data_dir, label, one_hot, split, standardise, train, seed)
+    task = task_from_data(data_set, RadiusOptions.of(eps, sigma, within), network.input_shape, samples)
+    started = perf_counter()
+    predicted = computation.predicted(network, task.x)
+    certificate = computation.certify(network, task, predicted)
+    broken = computation.attack(network, task, certificate, seed) if attack else None
+    seconds = perf_counter() - started
+    setting = Setting(model, task, computation)
+    attacked = {} if broken is None else {"attacked": broken, "attacked_error": broken.double().mean().item()}
+    timed = {"method": method, "seconds": seconds}
+    record = timed | certificate_record(certificate) | {"predicted": predicted, **attacked}
+    return Answer(
+        record=record | setting.record(),
+        view=(
+            setting.view("proven", seconds), "",
+            _counts(certificate, broken), "", _smallest_margins(certificate, task.class_names),
+        ),
+        exit_code=ExitCode.DONE if certificate.certified.all() else ExitCode.DOES_NOT_HOLD,
+        as_json=as_json,
+        out=out,
+    )  # fmt: skip
+
+
+def _counts(certificate: Certificate, broken: Tensor | None) -> Table:
+    """How many samples are certified, and why the others are not."""
+    from reachbox.cli.tables import numbers_table, percent
+
+    total, certified = len(certificate.labels), int(certificate.certified.sum())
+    wrong = int((~certificate.correct).sum())
+    counts = {
+        "certified": certified,
+        "not certified (robust error, ADV_ERR)": total - certified,
+        "  misclassified as they are (error, ERR)": wrong,
+    }
+    if broken is None:
+        counts["  classified right, but not proven"] = total - certified - wrong
+    else:
+        counts["  a counterexample is known"] = int(broken.sum()) - wrong
+        counts["  open: neither proven nor broken"] = total - certified - int(broken.sum())
+    rows = [(name, str(count), percent(count, total)) for name, count in counts.items()]
+    return numbers_table((f"of {total} samples", "count", "share"), rows)
+
+
+def _smallest_margins(certificate: Certificate, names: Sequence[str]) -> Table:
+    """The samples that are nearest to another class, or deepest in it, and which class that is."""
+    from decimal import ROUND_FLOOR
+
+    import torch
+
+    from reachbox.cli.tables import numbers, numbers_table
+
+    own = torch.nn.functional.one_hot(certificate.labels, certificate.margin.shape[1]).bool()
+    margin, other = certificate.margin.masked_fill(own, torch.inf).min(1)
+    shown = margin.argsort()[:SHOWN]
+    rows = zip(
+        map(str, shown.tolist()),
+        (names[label] for label in certificate.labels[shown].tolist()),
+        (names[label] for label in other[shown].tolist()),
+        numbers(margin[shown].tolist(), ROUND_FLOOR),
+        strict=True,
+    )
+    return numbers_table(("sample", "class", "against", "proven margin"), list(rows), words=3)

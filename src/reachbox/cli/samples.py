@@ -1,0 +1,163 @@
+"""What a command bounds: the boxes around the samples that its options name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reachbox import data
+from reachbox.box import Box
+from reachbox.cli.radius import RadiusOptions
+from reachbox.data import Dataset, Inputs
+from reachbox.errors import InputError
+
+
+@dataclass(frozen=True)
+class DataOptions:
+    """Which data set, and which of its samples."""
+
+    name: str
+    data_dir: Path | None = None
+    label: str | None = None
+    one_hot: bool = False
+    split: float | None = None
+    standardise: bool = False
+    train: bool = False
+    seed: int = 0
+
+    @classmethod
+    def of(cls, name: str | None, *options: Any) -> DataOptions | None:
+        """The data set of that name, if there is one; without it none of its options may stand."""
+        if name is not None:
+            return cls(name, *options)
+        without = cls("", *options)
+        if without != cls("", seed=without.seed):
+            raise InputError(
+                "data: --data-dir, --label, --one-hot, --split, --standardise and --train need --data NAME"
+            )
+        return None
+
+    def load(self) -> Dataset:
+        """The data set itself."""
+        return data.load(
+            self.name,
+            data_dir=self.data_dir,
+            label=self.label,
+            one_hot=self.one_hot,
+            split=self.split,
+            standardise=self.standardise,
+            seed=self.seed,
+        )
+
+    def samples(self, dataset: Dataset) -> tuple[Tensor, Tensor]:
+        """The samples and labels that were asked for."""
+        return (dataset.x_train, dataset.y_train) if self.train else (dataset.x_test, dataset.y_test)
+
+
+@dataclass(frozen=True)
+class Task:
+    """The boxes to bound, where they come from and how they were made; class names where they are known."""
+
+    boxes: Box
+    source: str
+    radius_words: str
+    class_names: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class LabelledTask(Task):
+    """A task whose samples `x`, float64, and `labels` are known; `radius` is that of each feature."""
+
+    x: Tensor = field(kw_only=True)
+    radius: Tensor = field(kw_only=True)
+    labels: Tensor = field(kw_only=True)
+    class_names: tuple[str, ...] = field(kw_only=True)
+
+
+def task_from(
+    path: Path | None, options: DataOptions | None, radius: RadiusOptions, shape: tuple[int, ...], count: int | None
+) -> Task:
+    """The task of a command that takes `--input`, `--data` or both."""
+    if path is not None:
+        return task_from_input(path, options, radius, shape, count)
+    if options is not None:
+        return task_from_data(options, radius, shape, count)
+    raise InputError("samples: say which, --input FILE.npz or --data NAME")
+
+
+def task_from_data(
+    options: DataOptions, radius: RadiusOptions, shape: tuple[int, ...], count: int | None
+) -> LabelledTask:
+    """Boxes around the first `count` samples of a data set, for a network that takes inputs of `shape`."""
+    if radius.within is not None and options.standardise:
+        raise InputError("within: is in original units, which do not fit standardised samples; leave one of them out")
+    dataset = options.load()
+    x, labels = options.samples(dataset)
+    total, part = len(x), "training" if options.train else "test"
+    _check_count(count, total, f"{dataset.name} has {total} {part}")
+    x = _fitted(x[:count], shape, dataset.name).double()
+    each, words = radius.in_units_of(dataset)
+    each = _fitted(each.unsqueeze(0), shape, dataset.name)[0]
+    return LabelledTask(
+        boxes=Box.around(x, each, radius.within),
+        source=f"{dataset.name}, {_first(len(x), total)} {part} samples",
+        radius_words=words,
+        class_names=dataset.class_names,
+        x=x,
+        radius=each,
+        labels=labels[:count],
+    )
+
+
+def task_from_input(
+    path: Path, options: DataOptions | None, radius: RadiusOptions, shape: tuple[int, ...], count: int | None
+) -> Task:
+    """The boxes of an `.npz` file, or boxes around its samples; `options`: the data set whose range `sigma` uses."""
+    inputs = data.read_input(path, shape)
+    boxes, words, names = _boxes_of(inputs, options, radius, shape)
+    total = boxes.shape[0]
+    _check_count(count, total, f"{path} has {total}")
+    boxes = Box(boxes.lower[:count], boxes.upper[:count])
+    return Task(boxes, f"{path}, {_first(boxes.shape[0], total)} samples", words, class_names=names)
+
+
+def _boxes_of(
+    inputs: Inputs, options: DataOptions | None, radius: RadiusOptions, shape: tuple[int, ...]
+) -> tuple[Box, str, tuple[str, ...] | None]:
+    """The boxes, their radius in words, and class names where a data set gives them."""
+    if not inputs.needs_radius:
+        if radius.is_given or options is not None:
+            raise InputError(f"{inputs.path}: has its own radius; --eps, --sigma and --data are not allowed")
+        words = "lower and upper of the file" if inputs.boxes is not None else "eps of the file"
+        return inputs.box(within=radius.within), words + radius.clipped, None
+    if options is None:
+        each, words = radius.plain(shape)
+        return inputs.box(each, radius.within), words, None
+    dataset = options.load()
+    each, words = radius.in_units_of(dataset)
+    return inputs.box(_fitted(each.unsqueeze(0), shape, dataset.name)[0], radius.within), words, dataset.class_names
+
+
+def _fitted(x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
+    """Samples in the shape that the network takes: dimensions of size 1 and flattening do not matter, row-major."""
+    found = tuple(x.shape[1:])
+    core, wanted = (tuple(size for size in sizes if size != 1) for sizes in (found, shape))
+    is_flat = min(len(core), len(wanted)) <= 1
+    if core == wanted or (is_flat and torch.Size(core).numel() == torch.Size(wanted).numel()):
+        return x.reshape(len(x), *shape)
+    raise InputError(f"{name}: samples have shape {found}, but the network takes {shape}")
+
+
+def _first(count: int, total: int) -> str:
+    if count == total:
+        return f"all {total}"
+    return f"the first of {total}" if count == 1 else f"the first {count} of {total}"
+
+
+def _check_count(count: int | None, total: int, found: str) -> None:
+    if count is not None and count > total:
+        raise InputError(f"samples: {found} samples, fewer than {count}")

@@ -1,0 +1,88 @@
+"""`reachbox sensitivity`: the volumes of a data set's output boxes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from reachbox.cli import options
+from reachbox.cli.answer import Answer, ExitCode
+
+if TYPE_CHECKING:
+    from rich.table import Table
+    from torch import Tensor
+
+    from reachbox.sensitivity import Summary
+
+
+def sensitivity(
+    model: options.Model,
+    input_file: options.Input = None,
+    data: options.MaybeData = None,
+    data_dir: options.DataDir = None,
+    label: options.Label = None,
+    one_hot: options.OneHot = False,
+    split: options.Split = None,
+    standardise: options.Standardise = False,
+    train: options.Train = False,
+    samples: options.Samples = None,
+    eps: options.Eps = None,
+    sigma: options.Sigma = None,
+    within: options.Within = None,
+    method: options.Method = "dual",
+    option: options.MethodOption = None,
+    timeout: options.Timeout = None,
+    dtype: options.Dtype = "float64",
+    device: options.Device = "cpu",
+    seed: options.Seed = 0,
+    as_json: options.Json = False,
+    out: options.Out = None,
+) -> Answer:
+    """Sensitivity of a network: the volume of each sample's output box, and mean, median, geometric mean of all.
+
+    All test samples are taken unless --samples says how many. The mean is SENSE of the paper; one sample can own it,
+    so the others stand beside it.
+
+    reachbox sensitivity net.onnx --data iris --sigma 0.1 --method crown
+    """
+    from reachbox.cli.computation import Computation
+    from reachbox.cli.radius import RadiusOptions
+    from reachbox.cli.samples import DataOptions, task_from
+    from reachbox.cli.setting import Setting
+    from reachbox.formats.results import sensitivity_record
+    from reachbox.network.files import load
+    from reachbox.sensitivity import summarise
+
+    computation = Computation.of(method, dtype, device, options=option or (), timeout=timeout, seed=seed)
+    network = load(model)
+    data_set = DataOptions.of(data, data_dir, label, one_hot, split, standardise, train, seed)
+    task = task_from(input_file, data_set, RadiusOptions.of(eps, sigma, within), network.input_shape, samples)
+    result = computation.bound(network, task.boxes)
+    summary = summarise(result.log_volume)
+    setting = Setting(model, task, computation)
+    return Answer(
+        record=sensitivity_record(result, summary) | setting.record(),
+        view=(setting.view(result.kind, result.seconds), "", _volumes(summary, result.log_volume)),
+        exit_code=ExitCode.DONE if result.solved.all() else ExitCode.GAVE_UP,
+        as_json=as_json,
+        out=out,
+    )
+
+
+def _volumes(summary: Summary, log_volume: Tensor) -> Table:
+    """The aggregates, and the samples at both ends."""
+    from reachbox.cli.tables import facts, percent, volume
+
+    least, most = int(log_volume.argmin()), int(log_volume.argmax())
+    positive = round(summary.positive_share * summary.samples)
+    geometric = volume(summary.log_geometric_mean) if positive else "-"
+    if positive < summary.samples:
+        geometric += f"  of the {percent(positive, summary.samples)} of samples with positive volume"
+    return facts(
+        {
+            "mean (SENSE)": volume(summary.log_mean),
+            "median": volume(summary.log_median),
+            "geometric mean": geometric,
+            "smallest": f"{volume(log_volume[least].item())}  sample {least}",
+            "largest": f"{volume(log_volume[most].item())}  sample {most}",
+        }
+    )

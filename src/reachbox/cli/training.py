@@ -1,0 +1,96 @@
+"""What `reachbox train` does once its options are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.table import Table
+from torch import Tensor
+
+from reachbox.cli.answer import Answer
+from reachbox.cli.computation import device_of
+from reachbox.cli.objective import ObjectiveOptions
+from reachbox.cli.progress import training_progress
+from reachbox.cli.radius import RadiusOptions
+from reachbox.cli.samples import DataOptions
+from reachbox.cli.tables import duration, facts, headline, metric, numbers_table
+from reachbox.data import Dataset
+from reachbox.errors import InputError
+from reachbox.network.architectures import build
+from reachbox.report.versions import versions
+from reachbox.training import Epoch, Settings, State
+from reachbox.training.metrics import Evaluation
+from reachbox.training.run import RESULT, run
+
+SHOWN = 12
+WITH_RADIUS = ("CE", "ERR", "SENSE", "ADV_ERR")
+WITHOUT_RADIUS = ("CE", "ERR")
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything that decides a run, and where it lies."""
+
+    folder: Path
+    data: DataOptions
+    network: str | None
+    objective: ObjectiveOptions
+    radius: RadiusOptions
+    settings: Settings
+    measured: int
+    device: str
+
+    def answer(self, as_json: bool) -> Answer:
+        """Train, or go on, and tell what came out."""
+        if self.radius.within is not None and self.data.standardise:
+            raise InputError("within: is in original units, which do not fit standardised samples; leave one out")
+        device = device_of(self.device)
+        dataset = self.data.load()
+        each, words = self.radius.in_units_of(dataset) if self.radius.is_given else (None, "none")
+        objective = self.objective.build(each, self.radius.within)
+        spec = self.network or ("conv:16,32" if len(dataset.input_shape) == 3 else "mlp:25,25,25")
+        module = build(spec, dataset.input_shape, dataset.classes, self.settings.seed).to(device)
+        about = {"data": dataset.name, "network": spec, "objective": self.objective.name, "radius": words}
+        with training_progress(self.settings.epochs) as (on_step, on_epoch):
+            state = run(
+                self.folder, module, objective, dataset, self.settings,
+                evaluations={"test": self._evaluation(dataset, each, device)},
+                about=about, on_step=on_step, on_epoch=on_epoch,
+            )  # fmt: skip
+        return self._told(state, about, as_json)
+
+    def _evaluation(self, dataset: Dataset, radius: Tensor | None, device: torch.device) -> Evaluation:
+        """The metrics on the first test samples; without a radius only those that need none."""
+        x, y = dataset.x_test[: self.measured].double().to(device), dataset.y_test[: self.measured].to(device)
+        names = WITHOUT_RADIUS if radius is None else WITH_RADIUS
+        return Evaluation(x, y, 0.0 if radius is None else radius, names, within=self.radius.within)
+
+    def _told(self, state: State, about: Mapping[str, str], as_json: bool) -> Answer:
+        result = self.folder / RESULT
+        run_facts = {"folder": str(self.folder), **about, "result": str(result)}
+        record = {**run_facts, "epochs": state.epoch, "seed": self.settings.seed}
+        history = [epoch.row() for epoch in state.history]
+        return Answer(
+            record={**record, "history": history, "versions": dict(versions())},
+            view=(facts(run_facts), "", _epochs(state.history)),
+            as_json=as_json,
+        )
+
+
+def _epochs(history: Sequence[Epoch]) -> Table:
+    """A row for each epoch; of a long training the first and the last ones."""
+    rows = [
+        (
+            str(epoch.number),
+            f"{sum(epoch.losses.values()):.4g}" if epoch.losses else "-",
+            *(metric(name, value) for name, value in headline(epoch.metrics).items()),
+            duration(epoch.seconds) if epoch.losses else "-",
+        )
+        for epoch in history
+    ]
+    if len(rows) > SHOWN:
+        rows = [rows[0], ("...",) * len(rows[0]), *rows[2 - SHOWN :]]
+    return numbers_table(("epoch", "loss", *headline(history[-1].metrics), "time"), rows, words=0)

@@ -1,0 +1,23 @@
+"""Surfaces: functions of many variables that can be explored."""
+
+from reachbox.landscape.energy.activation import Activation, ReLU, SmoothedReLU, Tanh
+from reachbox.landscape.energy.analytic import Camelback, MuellerBrown
+from reachbox.landscape.energy.energy import Array, Energy, perturb
+from reachbox.landscape.energy.lennard_jones import LennardJones
+from reachbox.landscape.energy.module import ModuleEnergy
+from reachbox.landscape.energy.perceptron import PerceptronEnergy
+
+__all__ = [
+    "Activation",
+    "Array",
+    "Camelback",
+    "Energy",
+    "LennardJones",
+    "ModuleEnergy",
+    "MuellerBrown",
+    "PerceptronEnergy",
+    "ReLU",
+    "SmoothedReLU",
+    "Tanh",
+    "perturb",
+]

@@ -1,0 +1,65 @@
+"""What an energy is: a smooth function of many variables, evaluated for many replicas at once."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[np.float64]
+
+
+class Energy(ABC):
+    """A surface to explore. Points are float64 arrays `(replicas, dimension)`, one row a replica.
+
+    Two methods define the surface; the others tell what is known about its symmetry and scale, and default to nothing.
+    An energy is immutable and can be pickled, so that workers can be sent one.
+    """
+
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """How many variables a point has."""
+
+    @abstractmethod
+    def value_and_gradient(self, points: Array) -> tuple[Array, Array]:
+        """Energies `(replicas,)` and gradients `(replicas, dimension)`."""
+
+    @abstractmethod
+    def hessian_vector(self, points: Array, vectors: Array) -> Array:
+        """The exact Hessian at each point times that row's vector, `(replicas, dimension)`."""
+
+    @abstractmethod
+    def random_points(self, count: int, generator: np.random.Generator) -> Array:
+        """Starting points spread over the part of the surface that matters, `(count, dimension)`."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, object]:
+        """What distinguishes this problem from another, as JSON values; stored with every result."""
+
+    def zero_modes(self, points: Array) -> Array:
+        """Orthonormal directions of a continuous symmetry of the energy, `(replicas, modes, dimension)`."""
+        return np.zeros((len(points), 0, self.dimension))
+
+    def invariant(self, points: Array) -> Array:
+        """Numbers that symmetric copies of a point share and other points do not, `(replicas, numbers)`.
+
+        Points are the same where energy and invariant agree; without numbers the energy alone decides.
+        """
+        return np.zeros((len(points), 0))
+
+    def align(self, point: Array, reference: Array) -> Array:
+        """The symmetric copy of `point` that lies nearest to `reference`, both `(dimension,)`."""
+        return point
+
+    def scales(self, points: Array) -> Array:
+        """How far a typical move goes in each variable, `(replicas, dimension)`."""
+        return np.ones_like(points)
+
+
+def perturb(energy: Energy, points: Array, size: float | Array, generator: np.random.Generator) -> Array:
+    """Gaussian moves of `size` typical moves in each variable; `size` is a number or one for each replica."""
+    sizes = np.broadcast_to(np.asarray(size, dtype=np.float64), (len(points),))[:, None]
+    return points + sizes * energy.scales(points) * generator.standard_normal(points.shape)

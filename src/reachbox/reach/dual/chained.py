@@ -1,0 +1,131 @@
+"""Centre and radius on a chain: the centre by torch, the radius of rows by the compiled kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from reachbox.box import Box
+from reachbox.network import Network
+from reachbox.network.operators import Affine, Relu
+from reachbox.reach.dual.chain import Chain, weights_of
+from reachbox.reach.dual.compiled import BYTES, RadiusOfRows, blocks_of_objective, blocks_of_units
+
+
+def chain_bound(network: Network, chain: Chain, box: Box, objective: Tensor) -> tuple[Tensor, Tensor]:
+    """Centre and radius of the objective `(batch, rows, outputs)` under the dual bound, `(batch, rows)` each."""
+    grown = _Chain(network, chain, box)
+    output = grown.forward()
+    centre = (objective @ output.flatten(1).unsqueeze(-1)).squeeze(-1)
+    return centre, grown.radius_of_objective(objective)
+
+
+class _Chain:
+    """The relaxed chain while it grows: slopes and radii of every level so far, as the kernels want them."""
+
+    def __init__(self, network: Network, chain: Chain, box: Box) -> None:
+        self.network, self.chain, self.box = network, chain, box
+        self.lanes = BYTES // box.lower.element_size()
+        self.weights = weights_of(chain, network, self.lanes)
+        radius = _channels_last(box.radius, chain.layers[0].before).flatten(1)
+        self.slopes, self.radii = [torch.zeros_like(radius)], [radius]
+        self.no_objective = radius.new_zeros(1, 1, 1)
+
+    def forward(self) -> Tensor:
+        """The centre of the output; fills slopes and radii on the way."""
+        centre, outer, level = self.box.centre, self.box.radius, 0
+        layers = iter(self.chain.layers)
+        ends = {layer.nodes[-1] for layer in self.chain.layers}
+        for index, node in enumerate(self.network.nodes):
+            if isinstance(node.operator, Affine):
+                centre = node.operator.forward(centre)
+                with torch.set_grad_enabled(torch.is_grad_enabled() and level <= 1 and len(self.slopes) == 1):
+                    outer = node.operator.absolute(outer)
+                if index in ends:
+                    level += 1
+                    layer = next(layers)
+                    if layer.activation is None:
+                        self._pass(level)
+                continue
+            assert isinstance(node.operator, Relu)
+            radius = self._radius(level, centre, outer)
+            centre, slope, slack = ReluBand.apply(centre, radius, node.operator.negative_slope)  # type: ignore[no-untyped-call]
+            after = self.chain.layers[level - 1].after
+            self.slopes.append(_channels_last(slope, after).flatten(1))
+            self.radii.append(_channels_last(slack, after).flatten(1))
+            with torch.no_grad():
+                outer = slope * radius + slack
+        return centre
+
+    def _pass(self, level: int) -> None:
+        """A level without activation: every coefficient goes on as it is."""
+        size = torch.Size(self.chain.layers[level - 1].after).numel()
+        ones = self.radii[0].new_ones(len(self.radii[0]), size)
+        self.slopes.append(ones)
+        self.radii.append(torch.zeros_like(ones))
+
+    def _radius(self, level: int, centre: Tensor, outer: Tensor) -> Tensor:
+        """The radius at a level: exact where the unit may be unstable, the outer one elsewhere; see `graph.py`."""
+        if level == 1:
+            return outer
+        grid = self.chain.layers[level - 1].after
+        mask = _channels_last(centre.detach().abs() < outer, grid)
+        if not bool(mask.any()):
+            return outer
+        blocks = blocks_of_units(self.chain, level, mask.numpy(), self.lanes)
+        rows = self._rows(self.no_objective, blocks)
+        filled = _channels_last(outer, grid).masked_scatter(mask, rows)
+        return filled.permute(0, 3, 1, 2).reshape(outer.shape)
+
+    def radius_of_objective(self, objective: Tensor) -> Tensor:
+        """The radius of each row of an objective over the outputs, `(batch, rows)`."""
+        batch, count, _ = objective.shape
+        grid = self.chain.layers[-1].after
+        turned = _channels_last(objective.reshape(batch * count, *grid), grid).reshape(batch, count, -1)
+        return self._rows(turned, blocks_of_objective(self.chain, batch, count, self.lanes)).reshape(batch, count)
+
+    def _rows(self, objective: Tensor, blocks: Any) -> Tensor:
+        slopes, radii = torch.cat(self.slopes, dim=1), torch.cat(self.radii, dim=1)
+        rows = RadiusOfRows.apply(self.weights, slopes, radii, objective, self.chain, blocks)  # type: ignore[no-untyped-call]
+        assert isinstance(rows, Tensor)
+        return rows
+
+
+def _channels_last(value: Tensor, grid: tuple[int, int, int]) -> Tensor:
+    """`(batch, ...)` as `(batch, height, width, channels)`."""
+    return value.reshape(-1, *grid).permute(0, 2, 3, 1)
+
+
+class ReluBand(torch.autograd.Function):
+    """ReLU over `centre +- radius` between parallel lines: the centre after it, the slope `d` and the radius `r`.
+
+    With slope `a` below zero: `d = (1 + a) / 2 + (1 - a) c / (2 rho)`, `r = (1 - a)(rho - c)(rho + c) / (4 rho)` where
+    the unit is unstable; the centre becomes `d c + r`.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, centre: Tensor, radius: Tensor, below: float) -> tuple[Tensor, Tensor, Tensor]:
+        unstable = centre.abs() < radius
+        on = centre >= radius
+        rho = torch.where(unstable, radius, 1.0)
+        share = torch.where(unstable, (centre + rho) / (2 * rho), on.to(centre.dtype))
+        slope = below + (1 - below) * share
+        slack = torch.where(unstable, (1 - below) / 4 * (rho - centre) * ((rho + centre) / rho), 0.0)
+        ctx.save_for_backward(unstable, centre, rho, slope)
+        ctx.below = below
+        return slope * centre + slack, slope, slack
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, to_centre: Tensor, to_slope: Tensor, to_slack: Tensor) -> tuple[Tensor, Tensor, None]:
+        unstable, centre, rho, slope = ctx.saved_tensors
+        bend = (1 - ctx.below) / 2
+        ratio = centre / rho
+        curved_part = bend * (to_slope / rho - ratio * to_slack)
+        of_centre = slope * to_centre + torch.where(unstable, curved_part, 0.0)
+        square = ratio * ratio
+        of_radius = bend * ((1 - square) / 2 * to_centre - ratio / rho * to_slope + (1 + square) / 2 * to_slack)
+        return of_centre, torch.where(unstable, of_radius, 0.0), None

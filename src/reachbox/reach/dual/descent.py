@@ -1,0 +1,153 @@
+"""Rows on their way down a chain, compiled: coefficients `a` of each level, and what they add to each row's radius."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from reachbox.reach.dual.layout import (
+    COUNT,
+    FIRST,
+    GAP_X,
+    GAP_Y,
+    GROUPS,
+    HEIGHT,
+    IN,
+    KERNEL_X,
+    OUT,
+    PAD_X,
+    PAD_Y,
+    POSITION,
+    SAMPLE,
+    STRIDE_X,
+    STRIDE_Y,
+    VALUES,
+    WEIGHTS,
+    WIDTH,
+    Array,
+    Room,
+    Rows,
+    at,
+    group_at,
+    seen_from,
+    show_windows,
+)
+from reachbox.reach.dual.tiles import REGISTERS, add_absolute, clear, scale, tile_of_many, tile_of_one
+
+
+@njit(cache=True)
+def descend(rows: Rows, room: Room, top: int, block: Array, units: Array, lanes: int) -> None:
+    """One block from level `top` to the input; leaves `a d` of every level in `values`, the radii in `sums`."""
+    geo, window, n = rows.geo, room.window, block[SAMPLE]
+    clear(room.sums, 0)
+    if block[POSITION] < 0:
+        window[top, 0], window[top, 1], window[top, 2], window[top, 3] = 0, geo[top, HEIGHT], 0, geo[top, WIDTH]
+        show_windows(geo, top, window)
+        _start_objective(rows, room, top, block, units, lanes)
+    else:
+        y, x = block[POSITION] // geo[top + 1, WIDTH], block[POSITION] % geo[top + 1, WIDTH]
+        window[top + 1, 0], window[top + 1, 1], window[top + 1, 2], window[top + 1, 3] = y, y + 1, x, x + 1
+        show_windows(geo, top + 1, window)
+        _start_units(rows, room, top, block, units, lanes)
+    for level in range(top, 0, -1):
+        _through_activation(rows, room, level, n, lanes)
+        _through_layer(rows, room, level, n, lanes)
+    _through_activation(rows, room, 0, n, lanes)
+
+
+@njit(cache=True)
+def tap_of(geo: Array, j: int, block: Array, y: int, x: int) -> int:
+    """The kernel tap by which a block's position of layer `j` sees a position below; -1 if it falls into a gap."""
+    top, left = block[POSITION] // geo[j, WIDTH], block[POSITION] % geo[j, WIDTH]
+    ky, kx = y - top * geo[j, STRIDE_Y] + geo[j, PAD_Y], x - left * geo[j, STRIDE_X] + geo[j, PAD_X]
+    if ky % geo[j, GAP_Y] or kx % geo[j, GAP_X]:
+        return -1
+    return ky // geo[j, GAP_Y] * geo[j, KERNEL_X] + kx // geo[j, GAP_X]  # type: ignore[no-any-return]
+
+
+@njit(cache=True)
+def first_weight(geo: Array, j: int, tap: int, out: int) -> tuple[int, int]:
+    """Of an output channel: the first input channel it sees, and where the weight of input channel 0 would be."""
+    skip = out // (geo[j, OUT] // geo[j, GROUPS]) * geo[j, IN]
+    return skip, geo[j, WEIGHTS] + (tap * geo[j, OUT] + out) * geo[j, IN] - skip
+
+
+@njit(cache=True)
+def clear_level(rows: Rows, window: Array, level: int, n: int, values: Array, lanes: int) -> None:
+    """Zero for every active channel in a level's window."""
+    for y in range(window[level, 0], window[level, 1]):
+        for x in range(window[level, 2], window[level, 3]):
+            begin, count, place = at(rows, window, n, level, y, x, lanes)
+            for i in range(begin, begin + count):
+                clear(values, place + rows.active[n, i] * lanes)
+
+
+@njit(cache=True)
+def _start_units(rows: Rows, room: Room, level: int, block: Array, units: Array, lanes: int) -> None:
+    """A block of units of layer `level + 1`: their weights."""
+    geo, window, n = rows.geo, room.window, block[SAMPLE]
+    clear_level(rows, window, level, n, room.values, lanes)
+    for y in range(window[level, 0], window[level, 1]):
+        for x in range(window[level, 2], window[level, 3]):
+            tap = tap_of(geo, level + 1, block, y, x)
+            if tap < 0:
+                continue
+            begin, count, place = at(rows, window, n, level, y, x, lanes)
+            for lane in range(block[COUNT]):
+                skip, first = first_weight(geo, level + 1, tap, units[block[FIRST] + lane])
+                for i in range(begin, begin + count):
+                    c = rows.active[n, i]
+                    if skip <= c < skip + geo[level + 1, IN]:
+                        room.values[place + c * lanes + lane] = rows.weights[first + c]
+
+
+@njit(cache=True)
+def _start_objective(rows: Rows, room: Room, level: int, block: Array, units: Array, lanes: int) -> None:
+    """A block of an objective's rows at the output."""
+    for unit in range(rows.objective.shape[2]):
+        place = rows.geo[level, VALUES] + unit * lanes
+        clear(room.values, place)
+        for lane in range(block[COUNT]):
+            room.values[place + lane] = rows.objective[block[SAMPLE], units[block[FIRST] + lane], unit]
+
+
+@njit(cache=True)
+def _through_activation(rows: Rows, room: Room, level: int, n: int, lanes: int) -> None:
+    """Adds `|a| r` to the rows' radii and turns `a` into `a d`; at the input only the radii matter."""
+    window = room.window
+    for y in range(window[level, 0], window[level, 1]):
+        for x in range(window[level, 2], window[level, 3]):
+            begin, count, place = at(rows, window, n, level, y, x, lanes)
+            for i in range(begin, begin + count):
+                c = rows.active[n, i]
+                slope, radius = rows.slopes[n, begin + c], rows.radii[n, begin + c]
+                if radius != 0:
+                    add_absolute(room.sums, 0, room.values, place + c * lanes, radius)
+                if level and slope != 1:
+                    scale(room.values, place + c * lanes, slope)
+
+
+@njit(cache=True)
+def _through_layer(rows: Rows, room: Room, j: int, n: int, lanes: int) -> None:
+    """Coefficients at level `j` to coefficients at level `j - 1`: the transpose of layer `j`, where it is active."""
+    geo, window, values = rows.geo, room.window, room.values
+    clear_level(rows, window, j - 1, n, values, lanes)
+    active = rows.active[n]
+    for y in range(window[j, 0], window[j, 1]):
+        for x in range(window[j, 2], window[j, 3]):
+            begin, total, place = at(rows, window, n, j, y, x, lanes)
+            for group in range(geo[j, GROUPS]):
+                first, count = group_at(rows, j, n, begin, total, group)
+                if not count:
+                    continue
+                seen = seen_from(rows, room, j, n, y, x, group, geo[j, OUT], lanes)
+                whole = seen - seen % REGISTERS
+                for r in range(0, whole, REGISTERS):
+                    tile_of_many(
+                        values, 0, 1, rows.turned, geo[j, WEIGHTS], 1, 1, values, place, lanes,
+                        room.seen_values, room.seen_weights, r, active, active, first, count,
+                    )  # fmt: skip
+                for r in range(whole, seen):
+                    tile_of_one(
+                        values, 0, 1, rows.turned, geo[j, WEIGHTS], 1, 1, values, place, lanes,
+                        room.seen_values, room.seen_weights, r, active, active, first, count,
+                    )  # fmt: skip

@@ -1,0 +1,92 @@
+"""All blocks of rows, on several threads, compiled."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numba import njit, prange
+
+from reachbox.reach.dual.ascent import ascend
+from reachbox.reach.dual.descent import descend
+from reachbox.reach.dual.layout import COUNT, FIRST, IN, KERNEL_X, KERNEL_Y, VALUES, Array, Gradients, Room, Rows
+from reachbox.reach.dual.tiles import clear
+
+
+@njit(cache=True)
+def _room(rows: Rows, top: int, scratch: Array, lanes: int) -> Room:
+    """One thread's share of the scratch memory."""
+    geo = rows.geo
+    size = geo[top + 1, VALUES]
+    widest = (geo[:, KERNEL_Y] * geo[:, KERNEL_X] * geo[:, IN]).max()
+    two = 2 * lanes
+    return Room(
+        np.empty((len(geo), 4), np.int64), scratch[two : two + size], scratch[two + size : two + 2 * size],
+        scratch[:lanes], scratch[lanes:two], np.empty(widest, np.int64), np.empty(widest, np.int64),
+        scratch[two + 2 * size :], np.arange(lanes),
+    )  # fmt: skip
+
+
+@njit(cache=True)
+def _radii_of_share(
+    rows: Rows, top: int, blocks: Array, units: Array, scratch: Array, found: Array, share: tuple[int, int]
+) -> None:
+    """`radii_of_rows` for one thread's share of the blocks: every so many from a first one on."""
+    lanes = 64 // scratch.itemsize
+    room = _room(rows, top, scratch, lanes)
+    for number in range(share[0], len(blocks), share[1]):
+        block = blocks[number]
+        descend(rows, room, top, block, units, lanes)
+        for lane in range(block[COUNT]):
+            found[block[FIRST] + lane] = room.sums[lane]
+
+
+@njit(cache=True)
+def _gradients_of_share(
+    rows: Rows, top: int, blocks: Array, units: Array, scratch: Array, of_found: Array, into: Gradients,
+    share: tuple[int, int],
+) -> None:  # fmt: skip
+    """`gradients_of_radii` for one thread's share of the blocks."""
+    lanes = 64 // scratch.itemsize
+    room = _room(rows, top, scratch, lanes)
+    own = Gradients(
+        into.weights[share[0]], into.lane_sums[share[0]], into.objective, into.slopes[share[0]], into.radii[share[0]]
+    )
+    for number in range(share[0], len(blocks), share[1]):
+        block = blocks[number]
+        descend(rows, room, top, block, units, lanes)
+        clear(room.of_rows, 0)
+        for lane in range(block[COUNT]):
+            room.of_rows[lane] = of_found[block[FIRST] + lane]
+        ascend(rows, room, own, top, block, units, lanes)
+
+
+@njit(cache=True, parallel=True)
+def radii_of_rows(rows: Rows, top: int, blocks: Array, units: Array, scratch: Array, found: Array) -> None:
+    """The radius of every row, into `found` `(rows,)`.
+
+    Units of layer `top + 1` start at level `top`, an objective's rows at the output, level `top`. `units` is each row's
+    channel, or its number in the objective. `scratch` is `(threads, ...)`; see `compiled.scratch_for`.
+    """
+    threads = len(scratch)
+    for thread in prange(threads):
+        _radii_of_share(rows, top, blocks, units, scratch[thread], found, (thread, threads))
+
+
+@njit(cache=True, parallel=True)
+def gradients_of_radii(
+    rows: Rows, top: int, blocks: Array, units: Array, scratch: Array, of_found: Array, into: Gradients
+) -> None:
+    """The gradients of `sum of_found * radii_of_rows(...)`, added to `into`, one copy for each thread.
+
+    Every block is carried down again, then its gradient up: nothing is kept from the forward pass.
+    """
+    threads = len(scratch)
+    for thread in prange(threads):
+        _gradients_of_share(rows, top, blocks, units, scratch[thread], of_found, into, (thread, threads))
+
+
+def use_threads(count: int) -> int:
+    """Lets the compiled loops run on at most `count` threads; gives how many they will use."""
+    allowed = min(count, numba.config.NUMBA_NUM_THREADS)
+    numba.set_num_threads(allowed)
+    return int(allowed)

@@ -1,0 +1,114 @@
+"""Many problems at once: chunks over threads, within a time limit, each answer widened by what rounding can do."""
+
+from __future__ import annotations
+
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from reachbox.errors import InputError
+from reachbox.reach.exact.enumeration import ON_HYPERPLANE, SOLVED, Limits, enumerate_regions
+from reachbox.reach.exact.program import Floats, Integers, Program
+from reachbox.reach.exact.rounding import ULP, evaluate, unit_ranges, widening
+
+TASKS_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """Network `networks[i]` of a program over the box from `lower[i]` to `upper[i]`, for the objectives' rows."""
+
+    networks: Integers  # (tasks,)
+    lower: Floats  # (tasks, inputs)
+    upper: Floats  # (tasks, inputs)
+    objectives: Floats  # (tasks, rows, outputs)
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    def part(self, start: int) -> Tasks:
+        """The chunk that begins at a task."""
+        chunk = slice(start, start + TASKS_AT_ONCE)
+        return Tasks(
+            np.ascontiguousarray(self.networks[chunk]),
+            np.ascontiguousarray(self.lower[chunk]),
+            np.ascontiguousarray(self.upper[chunk]),
+            np.ascontiguousarray(self.objectives[chunk]),
+        )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Proven bounds, attained values and the inputs that attain them; side 0 is the least, side 1 the largest."""
+
+    outer: Floats  # (tasks, sides, rows)
+    inner: Floats  # (tasks, sides, rows)
+    points: Floats  # (tasks, sides, rows, inputs)
+    ended: Integers  # (tasks,): SOLVED, TOO_MANY_REGIONS, ...
+
+
+def solve(program: Program, tasks: Tasks, regions: int, vertices: int, time_limit: float | None) -> Answer:
+    """The answer to every task, on as many threads as torch uses.
+
+    Tasks that end early have interval bounds. Raises `InputError` where a magnitude overflows float64.
+    """
+    limits = Limits(regions, vertices, np.array([time_limit == 0], dtype=np.uint8))
+    with ThreadPoolExecutor(torch.get_num_threads()) as threads:
+        chunks = [
+            threads.submit(_solve_chunk, program, tasks.part(start), limits)
+            for start in range(0, len(tasks), TASKS_AT_ONCE)
+        ]
+        try:
+            if wait(chunks, time_limit, FIRST_EXCEPTION).not_done:
+                limits.stop[0] = 1
+            answers = [chunk.result() for chunk in chunks]
+        except BaseException:
+            limits.stop[0] = 1
+            threads.shutdown(cancel_futures=True)
+            raise
+    return Answer(
+        np.concatenate([answer.outer for answer in answers]),
+        np.concatenate([answer.inner for answer in answers]),
+        np.concatenate([answer.points for answer in answers]),
+        np.concatenate([answer.ended for answer in answers]),
+    )
+
+
+def _solve_chunk(program: Program, tasks: Tasks, limits: Limits) -> Answer:
+    ranges = low, high, size = unit_ranges(program, tasks.networks, tasks.lower, tasks.upper)
+    if not np.isfinite(size).all():
+        raise InputError("exact: the network's values overflow float64; its weights or the box are too large")
+    extremes, points, took = enumerate_regions(
+        program, tasks.networks, tasks.lower, tasks.upper, low, high, tasks.objectives, limits
+    )
+    ended, splits, depth, varying = took.T
+    slack = ON_HYPERPLANE + (2 * varying + 16 + 3 * depth) * ULP
+    cover = 2 * varying * slack * (splits + 1)
+    extreme_error, value_error = widening(program, tasks.networks, ranges, tasks.objectives, slack, cover)
+    enumerated = _moved(extremes, extreme_error, outward=True)
+    by_intervals = _interval_bounds(program, tasks.objectives, low, high)
+    values = evaluate(program, tasks.networks, ranges, tasks.objectives, points)
+    return Answer(
+        outer=np.where((ended == SOLVED)[:, None, None], enumerated, by_intervals),
+        inner=_moved(values, value_error, outward=False),
+        points=points,
+        ended=ended,
+    )
+
+
+def _interval_bounds(program: Program, objectives: Floats, low: Floats, high: Floats) -> Floats:
+    """Bounds of each row from the ranges of the outputs, `(tasks, 2, rows)`."""
+    low, high = low[:, None, program.begin[-2] :], high[:, None, program.begin[-2] :]
+    least, most = np.where(objectives > 0, low, high), np.where(objectives > 0, high, low)
+    bounds = np.stack([(objectives * least).sum(-1), (objectives * most).sum(-1)], axis=1)
+    size = (np.abs(objectives) * np.maximum(np.abs(low), np.abs(high))).sum(-1)
+    return _moved(bounds, (program.outputs + 16) * ULP * size, outward=True)
+
+
+def _moved(values: Floats, error: Floats, outward: bool) -> Floats:
+    """`values` `(tasks, sides, rows)` moved by `error` `(tasks, rows)`, and by the rounding of that, to one side."""
+    to = np.array([-np.inf, np.inf]) if outward else np.array([np.inf, -np.inf])
+    moved = values + np.sign(to)[:, None] * error[:, None, :]
+    return np.asarray(np.nextafter(moved, to[:, None]))

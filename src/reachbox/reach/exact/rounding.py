@@ -1,0 +1,175 @@
+"""What rounding can do, bounded: ranges of every unit, values at a point, and how far to widen an enumerated box.
+
+The derivation is in `docs/exact.md`, whose letters stand in the comments: N bounds the coefficients of every affine map
+that the enumeration can meet, e the error of these maps, A how fast a value moves with the input.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reachbox.reach.exact.compiled import compiled
+from reachbox.reach.exact.program import Floats, Integers, Program
+from reachbox.reach.exact.reduced import centre_and_radius
+
+ULP = 2.0**-52  # twice the largest relative rounding error: the surplus covers terms of second order
+SMALLEST_SIZE = 2.0**-900  # of N, so that its share also covers underflow
+
+
+@compiled
+def unit_ranges(program: Program, networks: Integers, lower: Floats, upper: Floats) -> tuple[Floats, Floats, Floats]:
+    """Proven ranges of every value before its ReLU, and N of every value, by interval arithmetic rounded outward.
+
+    Task `i` is network `networks[i]` over the box from `lower[i]` to `upper[i]`. All results are `(tasks, values)`;
+    N is not finite where anything overflows.
+    """
+    tasks, inputs, values = len(networks), program.begin[0], program.begin[-1]
+    low, high, size = np.empty((tasks, values)), np.empty((tasks, values)), np.empty((tasks, values))
+    for task in range(tasks):
+        low[task, :inputs], high[task, :inputs] = lower[task], upper[task]
+        for value in range(inputs):
+            centre, radius = centre_and_radius(lower[task, value], upper[task, value])
+            size[task, value] = abs(centre) + radius
+        for block in range(len(program.first)):
+            _block_ranges(program, networks[task], block, low[task], high[task], size[task])
+    return low, high, size
+
+
+@compiled
+def _block_ranges(program: Program, network: int, block: int, low: Floats, high: Floats, size: Floats) -> None:
+    first, begin, end = program.first[block], program.begin[block], program.begin[block + 1]
+    weights, gross = program.weights[network], program.gross[network]
+    centre = program.biases[network, begin:end].copy()
+    magnitude = program.gross_biases[network, begin:end].copy()
+    spread = np.zeros(end - begin)
+    for value in range(first, begin):
+        slope = program.slope[value]
+        gain = _largest_gain(slope, low[value], high[value])
+        if gain == 0.0:
+            continue
+        middle, radius = centre_and_radius(*_image(slope, low[value], high[value]))
+        row = program.offset[block] + (value - first) * (end - begin)
+        for unit in range(end - begin):
+            centre[unit] += weights[row + unit] * middle
+            spread[unit] += gross[row + unit] * radius
+            magnitude[unit] += gross[row + unit] * (gain * size[value])
+    error = _relative_error(begin - first + program.roundings[block])
+    for unit in range(end - begin):
+        size[begin + unit] = magnitude[unit] * (1 + 8 * error) + SMALLEST_SIZE
+        around = spread[unit] * (1 + error) + error * size[begin + unit]
+        low[begin + unit], high[begin + unit] = centre[unit] - around, centre[unit] + around
+
+
+@compiled
+def widening(
+    program: Program, networks: Integers, ranges: tuple[Floats, Floats, Floats], objectives: Floats,
+    slack: Floats, cover: Floats,
+) -> tuple[Floats, Floats]:  # fmt: skip
+    """How far an enumerated extreme, and a value evaluated at a point, can be from the truth; `(tasks, rows)` each.
+
+    `slack` and `cover`, `(tasks,)`, are the enumeration's: the share of N by which a vertex may lie beyond a
+    hyperplane, and how far a point of the box may lie outside of every region.
+    """
+    low, high, size = ranges
+    tasks, rows, outputs = objectives.shape
+    extreme, evaluated = np.empty((tasks, rows)), np.empty((tasks, rows))
+    start = program.begin[-2]
+    error = _relative_error(outputs + program.begin[0])
+    for task in range(tasks):
+        e, rounded, speed = _errors(program, networks[task], low[task], high[task], size[task], slack[task])
+        for row in range(rows):
+            weights = np.abs(objectives[task, row])
+            magnitude = error * (weights * size[task, start:]).sum()
+            moved = (weights * (e[start:] + cover[task] * speed[start:])).sum()
+            extreme[task, row] = (moved + magnitude) * (1 + 8 * error)
+            evaluated[task, row] = ((weights * rounded[start:]).sum() + magnitude) * (1 + 8 * error)
+    return extreme, evaluated
+
+
+@compiled
+def _errors(
+    program: Program, network: int, low: Floats, high: Floats, size: Floats, slack: float
+) -> tuple[Floats, Floats, Floats]:
+    """e of the composed affine maps, the error of plain evaluation, and A, of every value of one task."""
+    e, rounded, speed = np.zeros(len(low)), np.zeros(len(low)), np.zeros(len(low))
+    for value in range(program.begin[0]):
+        _, speed[value] = centre_and_radius(low[value], high[value])
+    for block in range(len(program.first)):
+        first, begin, end = program.first[block], program.begin[block], program.begin[block + 1]
+        error = _relative_error(begin - first + program.roundings[block])
+        for value in range(first, begin):
+            slope = program.slope[value]
+            gain = _largest_gain(slope, low[value], high[value])
+            if gain == 0.0:
+                continue
+            wrong_sign = abs(1 - slope) * slack * size[value] if low[value] < 0.0 < high[value] else 0.0
+            row = program.offset[block] + (value - first) * (end - begin)
+            for unit in range(end - begin):
+                weight = program.gross[network, row + unit]
+                e[begin + unit] += weight * (gain * e[value] + wrong_sign)
+                rounded[begin + unit] += weight * (max(1.0, abs(slope)) * rounded[value])
+                speed[begin + unit] += weight * (gain * speed[value])
+        for unit in range(begin, end):
+            e[unit] = (e[unit] + error * size[unit]) * (1 + 8 * error)
+            rounded[unit] = (rounded[unit] + error * size[unit]) * (1 + 8 * error)
+            speed[unit] *= 1 + 8 * error
+    return e, rounded, speed
+
+
+@compiled
+def evaluate(
+    program: Program, networks: Integers, ranges: tuple[Floats, Floats, Floats], objectives: Floats, points: Floats
+) -> Floats:
+    """Each objective at its own points: `points` `(tasks, sides, rows, inputs)` to `(tasks, sides, rows)`."""
+    high = ranges[1]
+    tasks, sides, rows, inputs = points.shape
+    result = np.empty((tasks, sides, rows))
+    values = np.empty(program.begin[-1])
+    for task in range(tasks):
+        for side in range(sides):
+            for row in range(rows):
+                values[:inputs] = points[task, side, row]
+                outputs = _outputs(program, networks[task], high[task], values)
+                result[task, side, row] = (objectives[task, row] * outputs).sum()
+    return result
+
+
+@compiled
+def _outputs(program: Program, network: int, high: Floats, values: Floats) -> Floats:
+    """Fills `values` from its inputs on; gives the part that holds the outputs."""
+    for block in range(len(program.first)):
+        first, begin, end = program.first[block], program.begin[block], program.begin[block + 1]
+        values[begin:end] = program.biases[network, begin:end]
+        for value in range(first, begin):
+            slope = 1.0 if values[value] > 0.0 and high[value] > 0.0 else program.slope[value]
+            active = slope * values[value]
+            if active == 0.0:
+                continue
+            row = program.offset[block] + (value - first) * (end - begin)
+            for unit in range(end - begin):
+                values[begin + unit] += program.weights[network, row + unit] * active
+    return values[program.begin[-2] :]
+
+
+@compiled
+def _relative_error(terms: int) -> float:
+    """Of a sum of this many products, with a reserve for the steps around it."""
+    return (terms + 16) * ULP
+
+
+@compiled
+def _image(slope: float, low: float, high: float) -> tuple[float, float]:
+    """The range of `max(z, 0) + slope * min(z, 0)`."""
+    if low >= 0.0:
+        return low, high
+    if high <= 0.0:
+        return min(slope * low, slope * high), max(slope * low, slope * high)
+    return min(slope * low, 0.0), max(slope * low, high)
+
+
+@compiled
+def _largest_gain(slope: float, low: float, high: float) -> float:
+    """The steepest slope that the activation has over a range."""
+    if low >= 0.0:
+        return 1.0
+    return abs(slope) if high <= 0.0 else max(1.0, abs(slope))

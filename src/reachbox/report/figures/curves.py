@@ -1,0 +1,75 @@
+"""Curves over the epochs, on a logarithmic axis: how sensitivity moves while a network trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import ceil, floor, inf, isfinite, nan
+from typing import Any
+
+from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+from reachbox.errors import InputError
+from reachbox.report import canvas
+from reachbox.report.numbers import from_log10, power_of_ten
+from reachbox.report.palette import series_colour, series_dash
+from reachbox.report.section import Figure
+from reachbox.report.table import Column, Table
+
+
+def curves(
+    name: str,
+    caption: str,
+    series: Mapping[str, Sequence[float]],
+    *,
+    positions: Sequence[float],
+    position_label: str,
+    value_label: str,
+    lowest: float | None = None,
+) -> Figure:
+    """Each series over `positions`; values are decimal logarithms, so that no volume is too large.
+
+    The axis names powers of ten and begins at `lowest`, where that is given; what lies below is in the data alone.
+    A value of zero, `-inf`, is a triangle on the floor of the figure.
+    Raises `InputError` where a series is not as long as `positions`.
+    """
+    for label, values in series.items():
+        if len(values) != len(positions):
+            raise InputError(f"figure {name}: {label} has {len(values)} values for {len(positions)} positions")
+
+    def draw(sheet: Any, is_narrow: bool) -> None:
+        axes = sheet.add_subplot()
+        floor_value = _logarithmic_axis(axes, [value for values in series.values() for value in values], lowest)
+        for index, (label, values) in enumerate(series.items()):
+            _curve(axes, index, label, positions, values, floor_value)
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+        axes.set_xlabel(position_label)
+        axes.set_title(value_label, pad=14 + 22 * (len(series) if is_narrow else 1))
+        canvas.legend_above(axes, columns=1 if is_narrow else len(series))
+
+    columns = [Column(position_label, "position", canvas.tick)]
+    columns += [Column(label, f"log10 {label}", from_log10) for label in series]
+    rows = list(zip(positions, *series.values(), strict=True))
+    return canvas.figure(caption, Table(name, columns, rows), draw)
+
+
+def _curve(
+    axes: Any, index: int, label: str, positions: Sequence[float], values: Sequence[float], floor_value: float
+) -> None:
+    colour = series_colour(index)
+    drawn = [value if isfinite(value) else nan for value in values]
+    axes.plot(positions, drawn, color=colour, linestyle=series_dash(index), marker="o", markersize=5, label=label)
+    zeros = [position for position, value in zip(positions, values, strict=True) if value == -inf]
+    if zeros:
+        axes.plot(zeros, [floor_value] * len(zeros), color=colour, linestyle="none", marker="v", clip_on=False)
+
+
+def _logarithmic_axis(axes: Any, values: Sequence[float], lowest: float | None) -> float:
+    """Labels the vertical axis, which holds decimal logarithms, with whole powers of ten; returns its floor."""
+    finite = [value for value in values if isfinite(value)] or [0.0]
+    low, high = floor(min(finite) if lowest is None else lowest), ceil(max(finite))
+    axes.set_ylim(low, max(high, low + 1))
+    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: power_of_ten(round(value))))
+    axes.grid(axis="y")
+    axes.spines["left"].set_visible(False)
+    return float(low)

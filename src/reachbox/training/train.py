@@ -1,0 +1,205 @@
+"""The one loop: every method trains here, on the same mini-batches, and contributes only its objective."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from math import inf, isfinite
+from time import perf_counter, process_time
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from reachbox.errors import InputError, ReachboxError
+from reachbox.training.objectives import Objective
+from reachbox.training.state import Epoch, State, restore, state_of
+
+Measure: TypeAlias = Callable[[torch.nn.Module], Mapping[str, float]]
+"""Metrics by name, such as `metrics.Evaluation` gives."""
+
+ADVICE = "lower the learning rate, the weight or the radius, or clip the gradient"
+
+
+class DivergedError(ReachboxError):
+    """The loss or its gradient is no finite number any more; the weights are still those before that step."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train: everything but the network, the data and the objective.
+
+    `optimiser` is `adam` or `sgd` (with `momentum`), at a constant `learning_rate`. `clip` is the largest norm of the
+    gradient, None for no limit: set it when a trained network goes on with a penalty, whose gradient is huge at first.
+    `seed` decides the order of the samples, alike for every objective, and all other draws.
+    """
+
+    epochs: int = 10
+    batch_size: int = 50
+    optimiser: str = "adam"
+    learning_rate: float = 1e-3
+    momentum: float = 0.0
+    clip: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 0 or self.batch_size < 1 or self.seed < 0:
+            found = f"{self.epochs}, {self.batch_size} and {self.seed}"
+            raise InputError(f"training: epochs >= 0, batch_size >= 1 and seed >= 0 are needed, found {found}")
+        if self.optimiser not in ("adam", "sgd"):
+            raise InputError(f"optimiser: adam or sgd is allowed, found {self.optimiser!r}")
+        if not 0 < self.learning_rate < inf:
+            raise InputError(f"learning_rate: a positive number is needed, found {self.learning_rate:g}")
+        if not 0 <= self.momentum < 1 or (self.momentum and self.optimiser != "sgd"):
+            raise InputError(f"momentum: 0 to below 1 is allowed, and only with sgd; found {self.momentum:g}")
+        if self.clip is not None and not 0 < self.clip < inf:
+            raise InputError(f"clip: a positive gradient norm is needed, found {self.clip:g}")
+
+    def optimiser_for(self, weights: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
+        """A fresh optimiser of the weights."""
+        if self.optimiser == "sgd":
+            return torch.optim.SGD(weights, lr=self.learning_rate, momentum=self.momentum)
+        return torch.optim.Adam(weights, lr=self.learning_rate)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where training stands after a step of `steps` in an epoch of `epochs`; `losses` are the batch's weighted parts.
+
+    `gradient_norm` is that before clipping.
+    """
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    losses: Mapping[str, float]
+    gradient_norm: float
+
+
+def train(
+    module: torch.nn.Module,
+    objective: Objective,
+    x: Tensor,
+    y: Tensor,
+    settings: Settings = Settings(),
+    *,
+    measure: Measure | None = None,
+    start: State | None = None,
+    on_step: Callable[[Step], None] | None = None,
+    on_epoch: Callable[[State], None] | None = None,
+) -> State:
+    """Trains `module` in place on samples `x` `(samples, *features)` with labels `y`; gives its final state.
+
+    Samples are taken in the module's dtype and to its device. `measure` adds metrics to each epoch of the history,
+    whose epoch 0 is the untrained network. `on_epoch` receives the state after each epoch, for instance to save it;
+    `start` goes on from such a state, with the same result, bit for bit, as without the interruption. The module's
+    mode and torch's global generator are left as they were.
+
+    Raises `DivergedError`, naming epoch, step and part, when the loss or its gradient is not finite.
+
+    >>> x, y = torch.eye(3), torch.arange(3)
+    >>> from reachbox.training.objectives import Plain
+    >>> train(torch.nn.Linear(3, 3), Plain(), x, y, Settings(epochs=2)).epoch
+    2
+    """
+    loop = _Loop.of(module, objective, x, y, settings, on_step)
+    state, modes = start, {part: part.training for part in module.modules()}
+    if state is not None:
+        restore(state, module, loop.optimiser)
+    try:
+        for number in range(0 if state is None else state.epoch + 1, settings.epochs + 1):
+            epoch = loop.epoch(number) if number else Epoch(0)
+            if measure:
+                epoch = replace(epoch, metrics=dict(measure(module)))
+            history = (*(state.history if state else ()), epoch)
+            state = state_of(module, loop.optimiser, history)
+            if on_epoch:
+                on_epoch(state)
+    finally:
+        for part, training in modes.items():
+            part.training = training
+    assert state is not None  # epoch 0 always runs
+    return state
+
+
+@dataclass(frozen=True)
+class _Loop:
+    """What stays the same from step to step."""
+
+    module: torch.nn.Module
+    objective: Objective
+    optimiser: torch.optim.Optimizer
+    x: Tensor
+    y: Tensor
+    settings: Settings
+    on_step: Callable[[Step], None] | None
+
+    @classmethod
+    def of(
+        cls,
+        module: torch.nn.Module,
+        objective: Objective,
+        x: Tensor,
+        y: Tensor,
+        settings: Settings,
+        on_step: Callable[[Step], None] | None,
+    ) -> _Loop:
+        weights = [weight for weight in module.parameters() if weight.requires_grad]
+        if not weights or not len(x) or len(x) != len(y):
+            found = f"{len(weights)} weights, {len(x)} samples and {len(y)} labels"
+            raise InputError(f"training: a module with weights, samples and a label each are needed, found {found}")
+        samples, labels = x.to(weights[0]), y.to(weights[0].device)
+        return cls(module, objective, settings.optimiser_for(weights), samples, labels, settings, on_step)
+
+    def epoch(self, number: int) -> Epoch:
+        """One pass over the samples. All draws follow from the seed and the epoch, so none need to be remembered."""
+        started, cpu_started = perf_counter(), process_time()
+        order_seed, objective_seed, module_seed = _seeds(self.settings.seed, number)
+        order = torch.randperm(len(self.x), generator=torch.Generator().manual_seed(order_seed))
+        batches = torch.split(order.to(self.x.device), self.settings.batch_size)
+        generator = torch.Generator().manual_seed(objective_seed)
+        objective = self.objective.begin(self.module, self.x[:1])
+        self.module.train()
+        sums: dict[str, float] = {}
+        with torch.random.fork_rng():
+            torch.manual_seed(module_seed)  # dropout draws from the global generator
+            for index, batch in enumerate(batches):
+                present = objective.at(number - 1 + index / len(batches))
+                where = f"epoch {number}, step {index + 1}"
+                losses, gradient_norm = self.step(where, present, self.x[batch], self.y[batch], generator)
+                for name, value in losses.items():
+                    sums[name] = sums.get(name, 0.0) + value * len(batch) / len(self.x)
+                if self.on_step:
+                    self.on_step(Step(number, self.settings.epochs, index + 1, len(batches), losses, gradient_norm))
+        if not all(bool(torch.isfinite(weight).all()) for weight in self.module.parameters()):
+            raise DivergedError(f"epoch {number}: a weight is NaN or infinite; {ADVICE}")
+        return Epoch(number, perf_counter() - started, process_time() - cpu_started, sums)
+
+    def step(
+        self, where: str, objective: Objective, x: Tensor, y: Tensor, generator: torch.Generator
+    ) -> tuple[dict[str, float], float]:
+        """One step of the optimiser; the values of the loss's parts and the norm of the gradient before clipping."""
+        try:
+            loss = objective(self.module, x, y, generator)
+        except ValueError as error:  # InputError too
+            raise InputError(f"{where}: {error}") from error
+        losses = loss.values()
+        for name, value in losses.items():
+            if not isfinite(value):
+                raise DivergedError(f"{where}: the part {name!r} of the loss is {value}; {ADVICE}")
+        self.optimiser.zero_grad()
+        loss.total.backward()  # type: ignore[no-untyped-call]
+        weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(weights, self.settings.clip or inf).item()
+        if not isfinite(norm):
+            raise DivergedError(f"{where}: the gradient's norm is {norm} ({', '.join(losses)}); {ADVICE}")
+        self.optimiser.step()
+        return losses, norm
+
+
+def _seeds(seed: int, epoch: int) -> tuple[int, int, int]:
+    """Independent seeds for the order of the samples, the objective's draws and the module's."""
+    first, second, third = np.random.SeedSequence([seed, epoch]).generate_state(3, np.uint64).tolist()
+    return first, second, third
