@@ -494,7 +494,7 @@ def main(
     threads: Annotated[str, typer.Option(help="numbers of threads")] = "1,2",
     workloads: Annotated[str, typer.Option(help="which to run")] = ",".join((*WORKLOADS, TRAINING_STEP)),
     repeats: Annotated[int, typer.Option(min=1, help="rounds in which the subjects take turns")] = 9,
-    patience: Annotated[int, typer.Option(help="processor seconds after which a peer is left out of a workload")] = 60,
+    patience: Annotated[int, typer.Option(help="processor seconds after which a peer is left out of a workload")] = 25,
     json: Annotated[Path | None, typer.Option(help="file that receives every figure")] = None,
     cache: Annotated[Path, typer.Option(help="folder of the trained networks")] = CACHE,
     record: Annotated[bool, typer.Option("--record", help="write the tables into README.md")] = False,

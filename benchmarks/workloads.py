@@ -44,11 +44,10 @@ class Workload:
 
 @dataclass(frozen=True)
 class Problem:
-    """What every subject is given: a module, samples `(batch, *features)`, their labels, and a radius per feature."""
+    """What every subject is given: a module, samples `(batch, *features)`, and a radius per feature."""
 
     module: nn.Sequential
     x: Tensor
-    y: Tensor
     radius: Tensor
 
     def to(self, dtype: torch.dtype) -> Problem:
@@ -93,9 +92,9 @@ load_data = cache(data.load)
 def problem(workload: Workload, folder: Path) -> Problem:
     """The workload in float32, its network trained now or read from `folder`."""
     dataset = load_data(RECIPES[workload.network].data)
-    x, y = dataset.x_test[: workload.batch].float(), dataset.y_test[: workload.batch]
+    x = dataset.x_test[: workload.batch].float()
     radius = dataset.radius(eps=workload.eps, sigma=workload.sigma)
-    return Problem(trained(workload.network, folder), x, y, radius.float())
+    return Problem(trained(workload.network, folder), x, radius.float())
 
 
 def trained(name: str, folder: Path) -> nn.Sequential:

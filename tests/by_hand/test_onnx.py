@@ -349,7 +349,7 @@ def changed(folder: Path, change: Any) -> Path:
         (lambda g: g["nodes"][0].update(operator="__import__"), "is unknown"),
         (lambda g: g["nodes"][0]["settings"].update(stride=["a", "b"]), "damaged"),
         (lambda g: g["nodes"][0]["settings"].update(extra=1), "damaged"),
-        (lambda g: g["nodes"][0]["settings"].update(spatial=[5, 5]), "contradict|fit"),
+        (lambda g: g["nodes"][0]["settings"].update(spatial=[5, 5]), "contradict|fit|needed"),
         (lambda g: g["nodes"][2]["settings"].update(negative_slope=float("nan")), "NaN is not allowed"),
         (lambda g: g["nodes"][1].update(inputs=[4]), r"inputs \[4\] are not among"),
         (lambda g: g["nodes"][1].update(inputs=[-1]), "are not among"),

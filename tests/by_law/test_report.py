@@ -28,7 +28,7 @@ def read(text: str) -> float:
     return float(f"{mantissa.translate(ORDINARY)}e{power.translate(ORDINARY) or 0}")
 
 
-@given(st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False), st.integers(1, 6))
+@given(st.one_of(st.floats(1e-300, 1e300), st.floats(-1e300, -1e-300), st.just(0.0)), st.integers(1, 6))
 def test_a_shown_number_reads_back_to_its_digits(value: float, digits: int) -> None:
     assert read(number(value, digits)) == pytest.approx(value, rel=0.5001 * 10 ** (1 - digits), abs=0)
 
@@ -58,8 +58,8 @@ def test_a_csv_gives_its_values_again(rows: list[tuple[str, float | int | None]]
             assert float(shown_value) == value
 
 
-@settings(max_examples=15)
-@given(WORDS, WORDS, WORDS, st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=5))
+@settings(max_examples=10)
+@given(WORDS, WORDS, WORDS, st.lists(st.floats(0, 1e6), min_size=1, max_size=5))
 def test_a_page_is_well_formed_whatever_its_words(title: str, name: str, caption: str, values: list[float]) -> None:
     figure = dots("dots", caption, [name] * len(values), {"a": values}, group_label=name, value_label=title)
     table = Table("t", [Column(title, "a"), Column(name, "b", number)], [(name, value) for value in values])
@@ -71,7 +71,7 @@ def test_a_page_is_well_formed_whatever_its_words(title: str, name: str, caption
         assert " ".join(words.split()) in document.text
 
 
-@settings(max_examples=15)
+@settings(max_examples=10)
 @given(st.lists(st.one_of(st.floats(-400, 400), st.just(-inf)), min_size=1, max_size=6), st.booleans())
 def test_the_same_values_give_the_same_drawing(values: list[float], is_cut: bool) -> None:
     def drawn() -> str:

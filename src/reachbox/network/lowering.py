@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -59,75 +60,94 @@ def place(builder: Builder, name: str, value: int, index: Tensor) -> int:
     return value if tuple(index.shape) == shape else builder.add(name, Reshape(shape, tuple(index.shape)), value)
 
 
-def batch_norm(
-    builder: Builder, name: str, value: int, mean: Source, variance: Source, weight: Source | None, bias: Source | None,
-    epsilon: float,
-) -> int:  # fmt: skip
+@dataclass(frozen=True)
+class Statistics:
+    """What batch norm holds of each channel; `weight` and `bias` may be missing."""
+
+    mean: Source
+    variance: Source
+    weight: Source | None
+    bias: Source | None
+    epsilon: float
+
+
+def batch_norm(builder: Builder, name: str, value: int, of: Statistics) -> int:
     """Batch norm with running statistics, which is a scale and a shift of each channel."""
     channels = (-1,) + (1,) * (len(builder.shape_of(value)) - 1)
 
     def scale() -> Tensor:
-        inverse = (resolve(variance) + epsilon).rsqrt()
-        return (inverse if weight is None else inverse * resolve(weight)).reshape(channels)
+        inverse = (resolve(of.variance) + of.epsilon).rsqrt()
+        return (inverse if of.weight is None else inverse * resolve(of.weight)).reshape(channels)
 
     def shift() -> Tensor:
-        moved = -resolve(mean).reshape(channels) * scale()
-        return moved if bias is None else moved + resolve(bias).reshape(channels)
+        moved = -resolve(of.mean).reshape(channels) * scale()
+        return moved if of.bias is None else moved + resolve(of.bias).reshape(channels)
 
     return builder.add(name, Scale(scale, shift), value)
 
 
-def extended_padding(
-    sizes: Sequence[int], kernel: Sequence[int], stride: Sequence[int], padding: Pads, dilation: Sequence[int],
-    rounds_up: bool,
-) -> Pads:  # fmt: skip
-    """`padding` with as much added after the end as windows need when the output's size is rounded up."""
-    if not rounds_up:
-        return padding
-    extended = []
-    for size, width, step, (low, high), gap in zip(sizes, kernel, stride, padding, dilation, strict=True):
-        span = gap * (width - 1) + 1
-        count = -(-(size + low + high - span) // step) + 1
-        if (count - 1) * step >= size + low:  # the last window must start inside the input or the padding before it
-            count -= 1
-        extended.append((low, max(high, (count - 1) * step + span - size - low)))
-    return tuple(extended)
+@dataclass(frozen=True)
+class Window:
+    """A window that slides over the spatial dimensions; `rounds_up` allows a last one that hangs over the end."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: Pads
+    dilation: tuple[int, ...]
+    rounds_up: bool = False
+
+    def padding_for(self, sizes: Sequence[int]) -> Pads:
+        """The padding, with as much added after the end as a window that hangs over needs."""
+        if not self.rounds_up:
+            return self.padding
+        extended = []
+        settings = zip(sizes, self.kernel, self.stride, self.padding, self.dilation, strict=True)
+        for size, width, step, (low, high), gap in settings:
+            span = gap * (width - 1) + 1
+            count = -(-(size + low + high - span) // step) + 1
+            if (count - 1) * step >= size + low:  # the last one must start inside the input or the padding before it
+                count -= 1
+            extended.append((low, max(high, (count - 1) * step + span - size - low)))
+        return tuple(extended)
 
 
 def average_pool(
-    builder: Builder, name: str, value: int, kernel: Sequence[int], stride: Sequence[int], padding: Pads,
-    *, dilation: Sequence[int] | None = None, rounds_up: bool = False, counts_padding: bool = True,
-    divisor: int | None = None,
-) -> int:  # fmt: skip
+    builder: Builder, name: str, value: int, window: Window, *, counts_padding: bool = True, divisor: int | None = None
+) -> int:
     """Average pooling: a convolution of each channel with ones, then the share of each window."""
     channels, *sizes = builder.shape_of(value)
-    if len(sizes) != len(kernel):
-        raise InputError(f"node {name!r}: pooling over {len(kernel)} dimensions does not fit {(channels, *sizes)}")
-    gaps = tuple(dilation or (1,) * len(kernel))
-    pads = extended_padding(sizes, kernel, stride, padding, gaps, rounds_up)
-    weight = torch.ones(channels, 1, *kernel, dtype=torch.float64) / prod(kernel)
-    summed = Convolution(weight, None, tuple(stride), pads, gaps, channels, tuple(sizes))
+    if len(sizes) != len(window.kernel):
+        shape = (channels, *sizes)
+        raise InputError(f"node {name!r}: pooling over {len(window.kernel)} dimensions does not fit {shape}")
+    weight = torch.ones(channels, 1, *window.kernel, dtype=torch.float64) / prod(window.kernel)
+    pads = window.padding_for(sizes)
+    summed = Convolution(weight, None, window.stride, pads, window.dilation, channels, tuple(sizes))
     pooled = builder.add(name, summed, value)
-    counts = torch.full((), float(divisor or 1), dtype=torch.float64)
-    for axis, (size, width, step, gap, declared) in enumerate(zip(sizes, kernel, stride, gaps, padding, strict=True)):
-        low, high = declared if counts_padding else (0, 0)
-        starts = torch.arange(builder.shape_of(pooled)[axis + 1]) * step - declared[0]
-        places = starts.unsqueeze(1) + gap * torch.arange(width)
-        inside = ((places >= -low) & (places < size + high)).sum(1)
-        counts = counts.unsqueeze(-1) * (torch.ones_like(inside) if divisor else inside)
-    if bool((counts == prod(kernel)).all()):
+    if divisor:
+        counts = torch.full(builder.shape_of(pooled)[1:], divisor, dtype=torch.float64)
+    else:
+        counts = _counted(window, sizes, builder.shape_of(pooled)[1:], counts_padding)
+    if bool((counts == prod(window.kernel)).all()):
         return pooled
-    return builder.add(f"{name}.share", Scale((prod(kernel) / counts).unsqueeze(0)), pooled)
+    return builder.add(f"{name}.share", Scale((prod(window.kernel) / counts).unsqueeze(0)), pooled)
 
 
-def max_pool(
-    builder: Builder, name: str, value: int, kernel: Sequence[int], stride: Sequence[int], padding: Pads,
-    dilation: Sequence[int], *, rounds_up: bool = False,
-) -> int:  # fmt: skip
+def _counted(window: Window, sizes: Sequence[int], windows: Sequence[int], counts_padding: bool) -> Tensor:
+    """How many elements each window averages over: those of the input, and the declared padding if that counts."""
+    counts = torch.ones((), dtype=torch.float64)
+    settings = zip(sizes, windows, window.kernel, window.stride, window.dilation, window.padding, strict=True)
+    for size, number, width, step, gap, declared in settings:
+        low, high = declared if counts_padding else (0, 0)
+        places = (torch.arange(number) * step - declared[0]).unsqueeze(1) + gap * torch.arange(width)
+        counts = counts.unsqueeze(-1) * ((places >= -low) & (places < size + high)).sum(1)
+    return counts
+
+
+def max_pool(builder: Builder, name: str, value: int, window: Window) -> int:
     """Max pooling with explicit padding."""
     shape = builder.shape_of(value)
-    pads = extended_padding(shape[1:], kernel, stride, padding, dilation, rounds_up)
-    return builder.add(name, MaxPool(tuple(kernel), tuple(stride), pads, tuple(dilation), shape), value)
+    pool = MaxPool(window.kernel, window.stride, window.padding_for(shape[1:]), window.dilation, shape)
+    return builder.add(name, pool, value)
 
 
 def reduce(builder: Builder, name: str, value: int, axes: Sequence[int], keeps: bool, average: bool) -> int:

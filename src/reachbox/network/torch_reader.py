@@ -304,33 +304,36 @@ def _batch_norm(reader: Reader, node: fx.Node, arguments: tuple[Any, ...]) -> Re
     x, weight, bias, mean, variance, training, _, epsilon = arguments[:8]
     if training or mean is None or variance is None:
         raise UnsupportedError(f"{reader.name(node)!r}: batch norm needs running statistics in eval mode")
-    return lowering.batch_norm(
-        reader.builder, reader.name(node), reader.value(node, x),
+    statistics = lowering.Statistics(
         reader.weight(node, mean), reader.weight(node, variance),
         reader.source(node, weight), reader.source(node, bias), float(epsilon),
     )  # fmt: skip
+    return lowering.batch_norm(reader.builder, reader.name(node), reader.value(node, x), statistics)
+
+
+def _window(
+    count: int, kernel: Any, stride: Any, padding: Any, dilation: Any = 1, rounds_up: bool = False
+) -> lowering.Window:
+    """Torch's pooling arguments over `count` dimensions: single numbers stand for all, no stride for the kernel."""
+    widths = _many(kernel, count)
+    steps = _many(stride, count) if stride else widths
+    return lowering.Window(widths, steps, _both(_many(padding, count)), _many(dilation, count), rounds_up)
 
 
 def _max_pool(reader: Reader, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
     x, kernel, stride, padding, dilation, rounds_up = arguments
     value = reader.value(node, x)
     count = len(reader.builder.shape_of(value)) - 1
-    widths = _many(kernel, count)
-    steps = _many(stride, count) if stride else widths
-    pads = _both(_many(padding, count))
-    return lowering.max_pool(
-        reader.builder, reader.name(node), value, widths, steps, pads, _many(dilation, count), rounds_up=rounds_up
-    )
+    window = _window(count, kernel, stride, padding, dilation, rounds_up)
+    return lowering.max_pool(reader.builder, reader.name(node), value, window)
 
 
 def _average_pool(reader: Reader, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
     x, kernel, stride, padding, rounds_up, counts_padding, *divisor = arguments
     value = reader.value(node, x)
-    count = len(reader.builder.shape_of(value)) - 1
-    widths = _many(kernel, count)
+    window = _window(len(reader.builder.shape_of(value)) - 1, kernel, stride, padding, 1, rounds_up)
     return lowering.average_pool(
-        reader.builder, reader.name(node), value, widths, _many(stride, count) if stride else widths,
-        _both(_many(padding, count)), rounds_up=rounds_up, counts_padding=counts_padding,
+        reader.builder, reader.name(node), value, window, counts_padding=counts_padding,
         divisor=divisor[0] if divisor else None,
     )  # fmt: skip
 
@@ -342,7 +345,7 @@ def _adaptive_average(reader: Reader, node: fx.Node, arguments: tuple[Any, ...])
     if any(size % want for size, want in zip(sizes, wanted, strict=True)):
         raise UnsupportedError(f"{reader.name(node)!r}: adaptive pooling needs sizes that divide, {sizes} to {wanted}")
     widths = tuple(size // want for size, want in zip(sizes, wanted, strict=True))
-    return lowering.average_pool(reader.builder, reader.name(node), value, widths, widths, _both((0,) * len(widths)))
+    return lowering.average_pool(reader.builder, reader.name(node), value, _window(len(widths), widths, widths, 0))
 
 
 def _reduction(average: bool) -> Handler:

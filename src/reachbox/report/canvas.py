@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from io import StringIO
 from typing import Any, TypeAlias
@@ -73,7 +74,9 @@ def figure(
 
 def _drawn(draw: Draw, is_narrow: bool, size: Size, name: str, label: str) -> str:
     text = StringIO()
-    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
+        # Matplotlib's font only measures the text; the reader's own fonts draw it, in any script.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         # A point of matplotlib is a pixel of the page.
         sheet = Sheet(figsize=(size[0] / 72, size[1] / 72), dpi=72, layout="constrained")
         draw(sheet, is_narrow)
@@ -85,6 +88,12 @@ def tick(value: float, _position: int = 0) -> str:
     """A label of a linear axis: no digits that say nothing."""
     short = f"{value:g}"
     return number(value) if "e" in short else short.replace("-", "\u2212")
+
+
+def fitting(words: str, is_narrow: bool) -> str:
+    """A label that leaves room for the drawing: cut where it is long. The data has all of it."""
+    limit = 16 if is_narrow else 32
+    return words if len(words) <= limit else f"{words[: limit - 1]}…"
 
 
 def legend_above(axes: Any, columns: int) -> None:

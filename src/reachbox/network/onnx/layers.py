@@ -161,12 +161,13 @@ def pool(lower: Callable[..., int]) -> Handler:
         if len(widths) != len(sizes) or min(widths) < 1:
             raise InputError(f"windows of {widths} do not fit {t.told(value.shape)}")
         strides, dilations = (per_dimension(call, name, len(sizes)) for name in ("strides", "dilations"))
-        options: dict[str, Any] = {"rounds_up": bool(call.attributes.get("ceil_mode", 0))}
+        options: dict[str, Any] = {}
         if call.operator == "AveragePool":
             options["counts_padding"] = bool(call.attributes.get("count_include_pad", 0))
         pads = padding(call, sizes, widths, strides, dilations)
-        number = lower(t.builder, call.name, value.number, widths, strides, pads, dilation=dilations, **options)
-        return placed(t, call, value, number)
+        rounds_up = bool(call.attributes.get("ceil_mode", 0))
+        window = lowering.Window(widths, strides, pads, dilations, rounds_up)
+        return placed(t, call, value, lower(t.builder, call.name, value.number, window, **options))
 
     return read
 
@@ -176,7 +177,8 @@ def global_max_pool(t: Translation, call: Call) -> Operand:
     value = call.value()
     sizes = t.images(value)
     ones, none = (1,) * len(sizes), ((0, 0),) * len(sizes)
-    return placed(t, call, value, lowering.max_pool(t.builder, call.name, value.number, sizes, ones, none, ones))
+    window = lowering.Window(tuple(sizes), ones, none, ones)
+    return placed(t, call, value, lowering.max_pool(t.builder, call.name, value.number, window))
 
 
 def global_average_pool(t: Translation, call: Call) -> Operand:
@@ -196,8 +198,8 @@ def batch_norm(t: Translation, call: Call) -> Operand:
     if any(tuple(each.shape) != value.shape[1:2] for each in (weight, bias, mean, variance)):
         raise InputError(f"one number for each of {value.shape[1]} channels is needed")
     epsilon = float(call.attributes.get("epsilon", np.float32(1e-5)))
-    number = lowering.batch_norm(t.builder, call.name, value.number, mean, variance, weight, bias, epsilon)
-    return Value(number, value.shape)
+    statistics = lowering.Statistics(mean, variance, weight, bias, epsilon)
+    return Value(lowering.batch_norm(t.builder, call.name, value.number, statistics), value.shape)
 
 
 def reduction(average: bool) -> Handler:

@@ -189,9 +189,9 @@ def max_pool(w: Writer, node: Node, operator: MaxPool, inputs: list[str], output
     pads, rounds_up = operator.padding, False
     if any(max(pad) >= width for pad, width in zip(pads, operator.kernel, strict=True)):
         # Runtimes refuse pads of a kernel's size; windows that reach further exist where the size is rounded up.
-        settings = (operator.before[1:], operator.kernel, operator.stride)
         pads = tuple((low, min(high, width - 1)) for (low, high), width in zip(pads, operator.kernel, strict=True))
-        rounds_up = lowering.extended_padding(*settings, pads, operator.dilation, True) == operator.padding
+        window = lowering.Window(operator.kernel, operator.stride, pads, operator.dilation, rounds_up=True)
+        rounds_up = window.padding_for(operator.before[1:]) == operator.padding
         if not rounds_up:
             raise UnsupportedError(f"node {node.name!r}: max pooling with pads {operator.padding} cannot be written")
     w.add(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from reachbox.box import Box
+from reachbox.errors import InputError, UnsupportedError
 from reachbox.network import Network
 from reachbox.reach.dual.chain import Chain, planned_chain
 from reachbox.reach.dual.graph import graph_bound
@@ -27,14 +28,20 @@ class Dual(Method):
 
     Sound over the reals up to rounding; differentiable (once) to weights, input and radius.
     `intersect` cuts the outputs with interval bounds, which is tighter but no longer the definition.
-    On a CPU, chains of linear layers and convolutions with ReLU between run on compiled kernels; other graphs, and
-    other devices, on rows in chunks of `memory` bytes. Both give the same bounds.
+    `engine` is `compiled` for kernels that carry rows down a chain of linear layers and convolutions with ReLU between
+    them, on a CPU; `graph` for torch on any graph and device, in chunks of `memory` bytes; `auto` takes the first where
+    it serves. Both give the same bounds.
     """
 
     name: ClassVar[str] = "dual"
     differentiable: ClassVar[bool] = True
     intersect: bool = False
+    engine: Literal["auto", "compiled", "graph"] = "auto"
     memory: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.engine not in ("auto", "compiled", "graph"):
+            raise InputError(f"engine: auto, compiled and graph are allowed, found {self.engine!r}")
 
     def bound(self, network: Network, box: Box, objective: Tensor) -> Reach:
         chain = self._compiled_chain(network, box)
@@ -53,4 +60,10 @@ class Dual(Method):
     def _compiled_chain(self, network: Network, box: Box) -> Chain | None:
         """The network's chain where the compiled kernels can serve."""
         fits = box.lower.device.type == "cpu" and box.lower.dtype in (torch.float32, torch.float64)
-        return planned_chain(network) if fits and self.memory is None else None
+        chain = planned_chain(network) if fits and self.engine != "graph" else None
+        if chain is None and self.engine == "compiled":
+            raise UnsupportedError(
+                "dual: the compiled engine takes chains of linear layers and convolutions with ReLU, on a CPU, in "
+                "float32 or float64; engine='graph' takes this network"
+            )
+        return chain

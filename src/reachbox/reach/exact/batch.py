@@ -28,9 +28,8 @@ class Tasks:
     def __len__(self) -> int:
         return len(self.networks)
 
-    def part(self, start: int) -> Tasks:
-        """The chunk that begins at a task."""
-        chunk = slice(start, start + TASKS_AT_ONCE)
+    def part(self, chunk: slice) -> Tasks:
+        """Some of the tasks."""
         return Tasks(
             np.ascontiguousarray(self.networks[chunk]),
             np.ascontiguousarray(self.lower[chunk]),
@@ -55,9 +54,10 @@ def solve(program: Program, tasks: Tasks, regions: int, vertices: int, time_limi
     Tasks that end early have interval bounds. Raises `InputError` where a magnitude overflows float64.
     """
     limits = Limits(regions, vertices, np.array([time_limit == 0], dtype=np.uint8))
+    _solve_chunk(program, tasks.part(slice(0)), limits)  # no task: compiles before the clock starts
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:
         chunks = [
-            threads.submit(_solve_chunk, program, tasks.part(start), limits)
+            threads.submit(_solve_chunk, program, tasks.part(slice(start, start + TASKS_AT_ONCE)), limits)
             for start in range(0, len(tasks), TASKS_AT_ONCE)
         ]
         try:

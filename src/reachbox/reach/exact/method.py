@@ -18,7 +18,7 @@ from reachbox.reach.exact.program import lower as lower_network
 from reachbox.reach.method import Method
 from reachbox.reach.result import Kind, Reach
 
-MOST_VARYING_INPUTS = 16
+MOST_VARYING_INPUTS = 12
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Exact(Method):
     tolerance: float = 1e-6
     time_limit: float | None = None
     regions: int = 1_000_000
-    vertices: int = 1_000_000
+    vertices: int = 100_000
 
     def __post_init__(self) -> None:
         if not self.tolerance >= 0:

@@ -26,7 +26,9 @@ def bars(
         height = BAR * len(series) + GAP
         for index, (label, values) in enumerate(series.items()):
             places = [group * height + GAP + (index + 0.5) * BAR for group in range(len(groups))]
-            drawn = axes.barh(places, values, 0.84 * BAR, color=series_colour(index), label=label)
+            drawn = axes.barh(
+                places, values, 0.84 * BAR, color=series_colour(index), label=canvas.fitting(label, is_narrow)
+            )
             axes.bar_label(drawn, [percent(value) for value in values], padding=6)
         for group, heading in enumerate(groups):
             # On a patch of paper, so that no line of the grid runs through the words.

@@ -40,7 +40,7 @@ def curves(
         axes = sheet.add_subplot()
         floor_value = _logarithmic_axis(axes, [value for values in series.values() for value in values], lowest)
         for index, (label, values) in enumerate(series.items()):
-            _curve(axes, index, label, positions, values, floor_value)
+            _curve(axes, index, canvas.fitting(label, is_narrow), positions, values, floor_value)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         axes.set_xlabel(position_label)
         axes.set_title(value_label, pad=14 + 22 * (len(series) if is_narrow else 1))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
+from reachbox.errors import InputError
 from reachbox.report import canvas
 from reachbox.report.numbers import number
 from reachbox.report.palette import MUTED, series_colour
@@ -26,7 +28,13 @@ def dots(
     value_label: str,
     show: Callable[[Any], str] = number,
 ) -> Figure:
-    """One row a group, one dot a series, on an axis from zero; colour and shape tell the series apart."""
+    """One row a group, one dot a series, on an axis from zero; colour and shape tell the series apart.
+
+    Raises `InputError` for a value that is negative or not finite.
+    """
+    for label, values in series.items():
+        if not all(0 <= value < inf for value in values):
+            raise InputError(f"figure {name}: finite values from 0 are allowed, found {list(values)} for {label}")
 
     def draw(sheet: Any, is_narrow: bool) -> None:
         axes = sheet.add_subplot()
@@ -37,9 +45,9 @@ def dots(
         for index, (label, values) in enumerate(series.items()):
             axes.plot(
                 values, rows, color=series_colour(index), linestyle="none", marker=MARKERS[index % len(MARKERS)],
-                markersize=8, clip_on=False, label=label,
+                markersize=8, clip_on=False, label=canvas.fitting(label, is_narrow),
             )  # fmt: skip
-        _width_axis(axes, groups, max(highest))
+        _width_axis(axes, [canvas.fitting(group, is_narrow) for group in groups], max(highest))
         axes.set_xlabel(value_label)
         axes.set_ylabel(group_label)
         canvas.legend_above(axes, columns=min(len(series), 2 if is_narrow else 8))
