@@ -22,6 +22,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median, quantiles
+from textwrap import fill
 from time import perf_counter, process_time
 from typing import Annotated, TypeAlias
 
@@ -95,7 +96,7 @@ SUBJECTS: dict[str, Callable[[Problem], Widths]] = {
     "auto_LiRPA": auto_lirpa_widths,
 }
 PEERS = {"convex-adversarial": "convex_adversarial", "auto_LiRPA": "auto_LiRPA"}  # and what is imported
-PEER_COLUMNS = ("K&W's code", "ratio", "auto_LiRPA", "ratio")
+PEER_COLUMNS = ("K&W", "ratio", "LiRPA", "ratio")
 
 
 @torch.no_grad()
@@ -332,7 +333,7 @@ class Record:
         tables = [*self.time_table(), *self.step_table(), *self.memory_table(), *self.difference_table()]
         left_out = [f"{found.subject} is left out of {found.workload}: {found.failure}."
                     for found in self.peaks if found.failure]  # fmt: skip
-        head = f"{self.date}; {machine}; load {self.load} at the start.\n{versions}."
+        head = fill(f"{self.date}; {machine}; load {self.load} at the start. {versions}.", 100)
         return "\n\n".join([head, *tables, *left_out]) + "\n"
 
     def time_table(self) -> Iterable[str]:
@@ -380,7 +381,7 @@ class Record:
             row += [f"{found.widths:.0e}", f"{found.gradient:.0e}"]
         if rows:
             header = ["workload", "peer", *("widths", "gradient") * 3]
-            title = "Relative difference to the peer in float64: ours in float64, ours in float32, the peer in float32"
+            title = "Relative differences to the peer in float64: of ours in float64, ours in float32, its float32"
             yield titled(title, header, list(rows.values()))
 
 

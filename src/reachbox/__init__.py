@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from reachbox.errors import FileError, InputError, ReachboxError, UnsupportedError
     from reachbox.network import Network
     from reachbox.network.files import load, save
-    from reachbox.reach import Alpha, Crown, Dual, Interval, Kind, Reach, Sampled, reach
+    from reachbox.reach import Alpha, Crown, Dual, Exact, Interval, Kind, Reach, Sampled, exact_stack, reach
     from reachbox.sensitivity import Summary, sensitivity, summarise
 
 __all__ = [
-    "Alpha", "Box", "Certificate", "Crown", "Dual", "FileError", "InputError", "Interval", "Kind", "Network", "Reach",
-    "ReachboxError", "Sampled", "Summary", "UnsupportedError", "__version__", "certify", "load", "reach", "save",
-    "sensitivity", "summarise",
+    "Alpha", "Box", "Certificate", "Crown", "Dual", "Exact", "FileError", "InputError", "Interval", "Kind", "Network",
+    "Reach", "ReachboxError", "Sampled", "Summary", "UnsupportedError", "__version__", "certify", "exact_stack", "load",
+    "reach", "save", "sensitivity", "summarise",
 ]  # fmt: skip
 
 HOMES = {
@@ -30,7 +30,7 @@ HOMES = {
     "errors": ("FileError", "InputError", "ReachboxError", "UnsupportedError"),
     "network": ("Network",),
     "network.files": ("load", "save"),
-    "reach": ("Alpha", "Crown", "Dual", "Interval", "Kind", "Reach", "Sampled", "reach"),
+    "reach": ("Alpha", "Crown", "Dual", "Exact", "Interval", "Kind", "Reach", "Sampled", "exact_stack", "reach"),
     "sensitivity": ("Summary", "sensitivity", "summarise"),
 }
 

@@ -14,14 +14,16 @@ import pytest
 import torch
 
 from reachbox import data
+from reachbox.box import Box
 from reachbox.data import Dataset
 from reachbox.errors import FileError, InputError
-from reachbox.reach import METHODS
+from reachbox.reach import METHODS, reach
 from reachbox.report import Column, Figure, Highlight, Page, Section, Table, render, versions, write_page
 from reachbox.report.figures import NamedBox, bars, curves, dots, nested_boxes
 from reachbox.report.numbers import count, from_log10, number, percent
 from reachbox.report.palette import ALL, SERIES, series_colour, series_dash
 from reachbox.studies import quick
+from reachbox.studies.one_thread import one_thread
 from reachbox.studies.sample_boxes import boxes_of_sample
 from reachbox.training import Settings
 from tests.html_document import Document
@@ -272,7 +274,16 @@ def rows_of(path: Path) -> list[dict[str, str]]:
 
 
 def without_the_clock(html: str) -> str:
-    return re.sub(r"<dd>\d+ s on \d+ threads</dd>", "", html)
+    return re.sub(r"<dd>\d+ s on one thread</dd>", "", html)
+
+
+def test_one_thread_leaves_the_others_as_they_were() -> None:
+    torch.set_num_threads(2)
+    with one_thread():
+        network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU(), torch.nn.Linear(2, 1))
+        reach(network, Box(torch.zeros(1, 2), torch.ones(1, 2)), "dual")
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == 2
 
 
 @pytest.mark.usefixtures("short_study")

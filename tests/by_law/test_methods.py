@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 import torch
 from hypothesis import given
@@ -17,13 +19,22 @@ DIFFERENTIABLE = [name for name, method in METHODS.items() if method.differentia
 TOLERANCE = 1e-10
 
 
+@cache
+def captured(name: str) -> tuple[nn.Module, rb.Network]:
+    """A network of the zoo, captured once: its weights stay the module's."""
+    module = ZOO[name].make()
+    return module, rb.Network.from_module(module, torch.zeros(1, *ZOO[name].shape))
+
+
 def network_of(name: str, seed: int) -> tuple[rb.Network, tuple[int, ...]]:
+    """A network of the zoo with weights drawn anew."""
+    module, network = captured(name)
     torch.manual_seed(seed)
-    example = ZOO[name]
-    module = example.make()
-    for weight in module.parameters():
-        weight.data.mul_(1.5)
-    return rb.Network.from_module(module, torch.zeros(1, *example.shape)), example.shape
+    for part in module.modules():
+        if isinstance(part, (nn.Linear, nn.Conv2d)):
+            part.reset_parameters()
+            part.weight.data.mul_(1.5)
+    return network, ZOO[name].shape
 
 
 @pytest.mark.parametrize("name", list(ZOO))
@@ -42,6 +53,21 @@ def test_every_sample_lies_in_every_sound_box(name: str, seed: int, radius: floa
         assert (outputs <= out.upper + TOLERANCE).all()
         assert (out.lower - TOLERANCE <= seen.lower).all()
         assert (seen.upper <= out.upper + TOLERANCE).all()
+
+
+@pytest.mark.parametrize("name", ["relu", "leaky", "linear", "clamped"])
+@given(seed=st.integers(0, 10_000), radius=st.floats(0.001, 0.3))
+def test_the_exact_box_lies_between_samples_and_every_sound_box(name: str, seed: int, radius: float) -> None:
+    network, shape = network_of(name, seed)
+    box = rb.Box.around(torch.randn(2, *shape, dtype=torch.float64), radius)
+    seen, exact = (rb.reach(network, box, method) for method in ("sampled", "exact"))
+    assert exact.kind == "exact"
+    assert (exact.lower <= seen.lower).all()
+    assert (seen.upper <= exact.upper).all()
+    for method in SOUND:
+        out = rb.reach(network, box, method)
+        assert (out.lower <= exact.lower + 1e-7).all()
+        assert (exact.upper <= out.upper + 1e-7).all()
 
 
 @pytest.mark.parametrize("name", list(ZOO))

@@ -16,12 +16,13 @@ from reachbox.network.capture import as_network
 from reachbox.reach.alpha import Alpha
 from reachbox.reach.crown import Crown
 from reachbox.reach.dual import Dual
+from reachbox.reach.exact import Exact, exact_stack
 from reachbox.reach.interval import Interval
 from reachbox.reach.method import Method
 from reachbox.reach.result import Kind, Reach
 from reachbox.reach.sampled import Sampled
 
-METHODS: dict[str, type[Method]] = {method.name: method for method in (Sampled, Interval, Dual, Crown, Alpha)}
+METHODS: dict[str, type[Method]] = {method.name: method for method in (Sampled, Interval, Dual, Crown, Alpha, Exact)}
 
 
 def reach(
@@ -34,7 +35,7 @@ def reach(
 ) -> Reach:
     """The range of every output of `network` when its input ranges over `box`.
 
-    `method` is a name (`sampled`, `interval`, `dual`, `crown`, `alpha`) or a method with its own options,
+    `method` is a name (`sampled`, `interval`, `dual`, `crown`, `alpha`, `exact`) or a method with its own options,
     such as `Dual(intersect=True)`. `objective` `C`, `(k, outputs)` or `(batch, k, outputs)`, bounds `C y` instead of
     the outputs `y` themselves: margins and specifications. Computes in `dtype` on the box's device; training may pass
     float32. The result's `lower` and `upper` are `(batch, outputs)` (or `k`), and its `kind` says whether they are an
@@ -87,7 +88,8 @@ def _objective(objective: ArrayLike | None, network: Network, box: Box) -> Tenso
 
 
 def _check_overflow(result: Reach) -> None:
-    if not bool((result.lower <= result.upper).all()):
+    nowhere = (result.lower == torch.inf) | (result.upper == -torch.inf)
+    if bool((torch.isnan(result.lower) | torch.isnan(result.upper) | nowhere).any()):
         raise InputError(
             f"{result.method}: the bounds overflow {str(result.lower.dtype).removeprefix('torch.')}; "
             "the network's weights or the box are too large"
@@ -95,5 +97,6 @@ def _check_overflow(result: Reach) -> None:
 
 
 __all__ = [
-    "METHODS", "Alpha", "Crown", "Dual", "Interval", "Kind", "Method", "Reach", "Sampled", "reach",
+    "METHODS", "Alpha", "Crown", "Dual", "Exact", "Interval", "Kind", "Method", "Reach", "Sampled", "exact_stack",
+    "reach",
 ]  # fmt: skip

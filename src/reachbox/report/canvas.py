@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from io import StringIO
+from math import ceil
 from typing import Any, TypeAlias
 
 import matplotlib as mpl
@@ -94,6 +95,12 @@ def fitting(words: str, is_narrow: bool) -> str:
     """A label that leaves room for the drawing: cut where it is long. The data has all of it."""
     limit = 16 if is_narrow else 32
     return words if len(words) <= limit else f"{words[: limit - 1]}…"
+
+
+def legend_columns(entries: int, is_narrow: bool) -> int:
+    """Columns of a legend: rows as even as can be, of at most five entries, or two on a narrow screen."""
+    rows = ceil(entries / (2 if is_narrow else 5))
+    return ceil(entries / rows)
 
 
 def legend_above(axes: Any, columns: int) -> None:

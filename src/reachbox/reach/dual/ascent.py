@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from reachbox.reach.dual.descent import clear_level, first_weight, tap_of
 from reachbox.reach.dual.layout import (
     COUNT,
@@ -40,9 +38,10 @@ from reachbox.reach.dual.tiles import (
     tile_of_many,
     tile_of_one,
 )
+from reachbox.reach.machine_code import compiled
 
 
-@njit(cache=True)
+@compiled
 def ascend(rows: Rows, room: Room, into: Gradients, top: int, block: Array, units: Array, lanes: int) -> None:
     """The gradients of one block, after its descent; `room.of_rows` holds that of its radii."""
     n = block[SAMPLE]
@@ -58,7 +57,7 @@ def ascend(rows: Rows, room: Room, into: Gradients, top: int, block: Array, unit
         _to_first_weights(rows, room, into, top, block, units, lanes)
 
 
-@njit(cache=True)
+@compiled
 def _through_input(rows: Rows, room: Room, into: Gradients, n: int, lanes: int) -> None:
     """The gradient `g sign(a) eps` at level 0, and that of the input's radii."""
     window = room.window
@@ -72,7 +71,7 @@ def _through_input(rows: Rows, room: Room, into: Gradients, n: int, lanes: int) 
                 add_signed(room.gradient, here, room.values, here, room.of_rows, 0, rows.radii[n, unit])
 
 
-@njit(cache=True)
+@compiled
 def _through_activation(rows: Rows, room: Room, into: Gradients, level: int, n: int, lanes: int) -> None:
     """The gradient of `a d` to that of `a`; units of radius 0 do not move, so only the others' `d` and `r` get one."""
     window = room.window
@@ -91,7 +90,7 @@ def _through_activation(rows: Rows, room: Room, into: Gradients, level: int, n: 
                     add_signed(room.gradient, here, room.values, here, room.of_rows, 0, radius)
 
 
-@njit(cache=True)
+@compiled
 def _through_layer(rows: Rows, room: Room, into: Gradients, j: int, n: int, lanes: int) -> None:
     """The gradient at level `j - 1` to that at level `j`; where they are kept lane by lane, to the weights' too."""
     geo, window, gradient = rows.geo, room.window, room.gradient
@@ -126,7 +125,7 @@ def _through_layer(rows: Rows, room: Room, into: Gradients, j: int, n: int, lane
                             )  # fmt: skip
 
 
-@njit(cache=True)
+@compiled
 def _to_weights(rows: Rows, room: Room, into: Gradients, j: int, n: int, lanes: int) -> None:
     """Adds to the gradient of layer `j`'s weights, with vectors along the input channels."""
     geo, window, low, inputs = rows.geo, room.window, j - 1, rows.geo[j, IN]
@@ -152,16 +151,16 @@ def _to_weights(rows: Rows, room: Room, into: Gradients, j: int, n: int, lanes: 
                         _outer_product(room, into.weights, first, inputs, rows.active[n], where, lanes)
 
 
-@njit(cache=True)
+@compiled
 def _seen_by(geo: Array, j: int, low: int, kernel: int, axis: int) -> int:
     """The position of layer `j` that sees position `low` by kernel tap `kernel`, on one axis; -1 if there is none."""
     moved = low + geo[j, PAD_Y + axis] - kernel * geo[j, GAP_Y + axis]
     if moved < 0 or moved % geo[j, STRIDE_Y + axis]:
         return -1
-    return moved // geo[j, STRIDE_Y + axis]  # type: ignore[no-any-return]
+    return int(moved // geo[j, STRIDE_Y + axis])
 
 
-@njit(cache=True)
+@compiled
 def _outer_product(
     room: Room, weights: Array, first: int, inputs: int, active: Array, where: tuple[int, int, int], lanes: int
 ) -> None:
@@ -181,7 +180,7 @@ def _outer_product(
             )  # fmt: skip
 
 
-@njit(cache=True)
+@compiled
 def _to_objective(rows: Rows, room: Room, into: Gradients, level: int, block: Array, units: Array, lanes: int) -> None:
     """The gradient at the start of an objective's rows; each row belongs to one block, so nothing is added up."""
     for lane in range(block[COUNT]):
@@ -190,7 +189,7 @@ def _to_objective(rows: Rows, room: Room, into: Gradients, level: int, block: Ar
             into.objective[block[SAMPLE], units[block[FIRST] + lane], unit] = room.gradient[place + lane]
 
 
-@njit(cache=True)
+@compiled
 def _to_first_weights(
     rows: Rows, room: Room, into: Gradients, level: int, block: Array, units: Array, lanes: int
 ) -> None:

@@ -74,7 +74,7 @@ class RadiusOfRows(torch.autograd.Function):
         )  # fmt: skip
         layout.list_active(rows, blocks.top)
         found = np.empty(len(blocks.units), plain.dtype)
-        scratch = scratch_for(rows, blocks.top, kernels.use_threads(torch.get_num_threads()))
+        scratch = scratch_for(rows, blocks.top, torch.get_num_threads())
         kernels.radii_of_rows(rows, blocks.top, blocks.blocks, blocks.units, scratch, found)
         ctx.rows, ctx.blocks, ctx.scratch = rows, blocks, scratch
         return torch.from_numpy(found)
@@ -83,7 +83,7 @@ class RadiusOfRows(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, of_found: Tensor) -> tuple[Tensor | None, ...]:
         rows, blocks, scratch = ctx.rows, ctx.blocks, ctx.scratch
-        threads, lanes = kernels.use_threads(len(scratch)), BYTES // rows.weights.itemsize
+        threads, lanes = len(scratch), BYTES // rows.weights.itemsize
         into = Gradients(
             *(np.zeros(shape, rows.weights.dtype) for shape in (
                 (threads, len(rows.weights)), (threads, int(rows.geo[-1, layout.LANE_SUMS]) * lanes),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from reachbox.reach.dual.layout import (
     COUNT,
     FIRST,
@@ -32,9 +30,10 @@ from reachbox.reach.dual.layout import (
     show_windows,
 )
 from reachbox.reach.dual.tiles import REGISTERS, add_absolute, clear, scale, tile_of_many, tile_of_one
+from reachbox.reach.machine_code import compiled
 
 
-@njit(cache=True)
+@compiled
 def descend(rows: Rows, room: Room, top: int, block: Array, units: Array, lanes: int) -> None:
     """One block from level `top` to the input; leaves `a d` of every level in `values`, the radii in `sums`."""
     geo, window, n = rows.geo, room.window, block[SAMPLE]
@@ -54,24 +53,24 @@ def descend(rows: Rows, room: Room, top: int, block: Array, units: Array, lanes:
     _through_activation(rows, room, 0, n, lanes)
 
 
-@njit(cache=True)
+@compiled
 def tap_of(geo: Array, j: int, block: Array, y: int, x: int) -> int:
     """The kernel tap by which a block's position of layer `j` sees a position below; -1 if it falls into a gap."""
     top, left = block[POSITION] // geo[j, WIDTH], block[POSITION] % geo[j, WIDTH]
     ky, kx = y - top * geo[j, STRIDE_Y] + geo[j, PAD_Y], x - left * geo[j, STRIDE_X] + geo[j, PAD_X]
     if ky % geo[j, GAP_Y] or kx % geo[j, GAP_X]:
         return -1
-    return ky // geo[j, GAP_Y] * geo[j, KERNEL_X] + kx // geo[j, GAP_X]  # type: ignore[no-any-return]
+    return int(ky // geo[j, GAP_Y] * geo[j, KERNEL_X] + kx // geo[j, GAP_X])
 
 
-@njit(cache=True)
+@compiled
 def first_weight(geo: Array, j: int, tap: int, out: int) -> tuple[int, int]:
     """Of an output channel: the first input channel it sees, and where the weight of input channel 0 would be."""
     skip = out // (geo[j, OUT] // geo[j, GROUPS]) * geo[j, IN]
     return skip, geo[j, WEIGHTS] + (tap * geo[j, OUT] + out) * geo[j, IN] - skip
 
 
-@njit(cache=True)
+@compiled
 def clear_level(rows: Rows, window: Array, level: int, n: int, values: Array, lanes: int) -> None:
     """Zero for every active channel in a level's window."""
     for y in range(window[level, 0], window[level, 1]):
@@ -81,7 +80,7 @@ def clear_level(rows: Rows, window: Array, level: int, n: int, values: Array, la
                 clear(values, place + rows.active[n, i] * lanes)
 
 
-@njit(cache=True)
+@compiled
 def _start_units(rows: Rows, room: Room, level: int, block: Array, units: Array, lanes: int) -> None:
     """A block of units of layer `level + 1`: their weights."""
     geo, window, n = rows.geo, room.window, block[SAMPLE]
@@ -100,7 +99,7 @@ def _start_units(rows: Rows, room: Room, level: int, block: Array, units: Array,
                         room.values[place + c * lanes + lane] = rows.weights[first + c]
 
 
-@njit(cache=True)
+@compiled
 def _start_objective(rows: Rows, room: Room, level: int, block: Array, units: Array, lanes: int) -> None:
     """A block of an objective's rows at the output."""
     for unit in range(rows.objective.shape[2]):
@@ -110,7 +109,7 @@ def _start_objective(rows: Rows, room: Room, level: int, block: Array, units: Ar
             room.values[place + lane] = rows.objective[block[SAMPLE], units[block[FIRST] + lane], unit]
 
 
-@njit(cache=True)
+@compiled
 def _through_activation(rows: Rows, room: Room, level: int, n: int, lanes: int) -> None:
     """Adds `|a| r` to the rows' radii and turns `a` into `a d`; at the input only the radii matter."""
     window = room.window
@@ -126,7 +125,7 @@ def _through_activation(rows: Rows, room: Room, level: int, n: int, lanes: int) 
                     scale(room.values, place + c * lanes, slope)
 
 
-@njit(cache=True)
+@compiled
 def _through_layer(rows: Rows, room: Room, j: int, n: int, lanes: int) -> None:
     """Coefficients at level `j` to coefficients at level `j - 1`: the transpose of layer `j`, where it is active."""
     geo, window, values = rows.geo, room.window, room.values

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import numba
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
-from numba import njit, prange
 
 from reachbox.reach.dual.ascent import ascend
 from reachbox.reach.dual.descent import descend
 from reachbox.reach.dual.layout import COUNT, FIRST, IN, KERNEL_X, KERNEL_Y, VALUES, Array, Gradients, Room, Rows
 from reachbox.reach.dual.tiles import clear
+from reachbox.reach.machine_code import compiled
 
 
-@njit(cache=True)
+@compiled
 def _room(rows: Rows, top: int, scratch: Array, lanes: int) -> Room:
     """One thread's share of the scratch memory."""
     geo = rows.geo
@@ -26,7 +28,7 @@ def _room(rows: Rows, top: int, scratch: Array, lanes: int) -> Room:
     )  # fmt: skip
 
 
-@njit(cache=True)
+@compiled
 def _radii_of_share(
     rows: Rows, top: int, blocks: Array, units: Array, scratch: Array, found: Array, share: tuple[int, int]
 ) -> None:
@@ -40,7 +42,7 @@ def _radii_of_share(
             found[block[FIRST] + lane] = room.sums[lane]
 
 
-@njit(cache=True)
+@compiled
 def _gradients_of_share(
     rows: Rows, top: int, blocks: Array, units: Array, scratch: Array, of_found: Array, into: Gradients,
     share: tuple[int, int],
@@ -60,7 +62,6 @@ def _gradients_of_share(
         ascend(rows, room, own, top, block, units, lanes)
 
 
-@njit(cache=True, parallel=True)
 def radii_of_rows(rows: Rows, top: int, blocks: Array, units: Array, scratch: Array, found: Array) -> None:
     """The radius of every row, into `found` `(rows,)`.
 
@@ -68,11 +69,12 @@ def radii_of_rows(rows: Rows, top: int, blocks: Array, units: Array, scratch: Ar
     channel, or its number in the objective. `scratch` is `(threads, ...)`; see `compiled.scratch_for`.
     """
     threads = len(scratch)
-    for thread in prange(threads):
-        _radii_of_share(rows, top, blocks, units, scratch[thread], found, (thread, threads))
+    _in_threads(
+        threads,
+        lambda thread: _radii_of_share(rows, top, blocks, units, scratch[thread], found, (thread, threads)),
+    )
 
 
-@njit(cache=True, parallel=True)
 def gradients_of_radii(
     rows: Rows, top: int, blocks: Array, units: Array, scratch: Array, of_found: Array, into: Gradients
 ) -> None:
@@ -81,12 +83,18 @@ def gradients_of_radii(
     Every block is carried down again, then its gradient up: nothing is kept from the forward pass.
     """
     threads = len(scratch)
-    for thread in prange(threads):
-        _gradients_of_share(rows, top, blocks, units, scratch[thread], of_found, into, (thread, threads))
+    _in_threads(
+        threads,
+        lambda thread: _gradients_of_share(
+            rows, top, blocks, units, scratch[thread], of_found, into, (thread, threads)
+        ),
+    )
 
 
-def use_threads(count: int) -> int:
-    """Lets the compiled loops run on at most `count` threads; gives how many they will use."""
-    allowed = min(count, numba.config.NUMBA_NUM_THREADS)
-    numba.set_num_threads(allowed)
-    return int(allowed)
+def _in_threads(threads: int, work: Callable[[int], None]) -> None:
+    """`work` for each thread's number, side by side: compiled code does not hold the interpreter's lock."""
+    if threads == 1:
+        work(0)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(work, range(threads)))

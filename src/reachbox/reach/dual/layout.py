@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numba import njit
+from reachbox.reach.machine_code import compiled
 
 # Columns of the geometry: row j tells of layer j (from level j - 1 to level j) and of level j itself.
 STRIDE_Y, STRIDE_X, PAD_Y, PAD_X, GAP_Y, GAP_X, KERNEL_Y, KERNEL_X, OUT, IN, GROUPS = range(11)
@@ -65,7 +65,7 @@ class Gradients(NamedTuple):
     radii: Array
 
 
-@njit(cache=True)
+@compiled
 def show_windows(geo: Array, top: int, window: Array) -> None:
     """The rectangle `y0, y1, x0, x1` that each level below `top` shows to the rectangle at `top`."""
     for j in range(top, 0, -1):
@@ -78,7 +78,7 @@ def show_windows(geo: Array, top: int, window: Array) -> None:
             window[j - 1, 2 * axis + 1] = min(high, geo[j - 1, HEIGHT + axis])
 
 
-@njit(cache=True, inline="always")
+@compiled
 def at(rows: Rows, window: Array, n: int, level: int, y: int, x: int, lanes: int) -> tuple[int, int, int]:
     """Of a position: where its units begin, how many of them are active, and where its values begin."""
     geo = rows.geo
@@ -90,7 +90,7 @@ def at(rows: Rows, window: Array, n: int, level: int, y: int, x: int, lanes: int
     return begin, rows.counts[n, geo[level, POSITIONS] + position], place
 
 
-@njit(cache=True)
+@compiled
 def list_active(rows: Rows, top: int) -> None:
     """Fills `active` and `counts`: for each sample and position the channels whose slope or radius is not 0."""
     geo = rows.geo
@@ -106,7 +106,7 @@ def list_active(rows: Rows, top: int) -> None:
                 rows.counts[n, geo[level, POSITIONS] + p] = found
 
 
-@njit(cache=True)
+@compiled
 def seen_from(rows: Rows, room: Room, j: int, n: int, y: int, x: int, group: int, step: int, lanes: int) -> int:
     """What a position of layer `j` sees: for each kernel tap and active channel below, where its values and weight are.
 
@@ -135,7 +135,7 @@ def seen_from(rows: Rows, room: Room, j: int, n: int, y: int, x: int, group: int
     return found
 
 
-@njit(cache=True)
+@compiled
 def group_at(rows: Rows, j: int, n: int, begin: int, count: int, group: int) -> tuple[int, int]:
     """The part of a position's list of active channels at level `j` that one group of layer `j` gives."""
     per_group = rows.geo[j, OUT] // rows.geo[j, GROUPS]

@@ -13,8 +13,8 @@ import numpy.typing as npt
 from numba.core import types
 from numba.extending import intrinsic
 
-from reachbox.reach.exact.compiled import compiled_for_finite
 from reachbox.reach.exact.program import Floats, Integers
+from reachbox.reach.machine_code import compiled_for_finite
 
 Words = npt.NDArray[np.uint64]
 

@@ -15,6 +15,8 @@ from reachbox.report.palette import series_colour, series_dash
 from reachbox.report.section import Figure
 from reachbox.report.table import Column, Table
 
+CROWDED = 25
+
 
 def curves(
     name: str,
@@ -55,9 +57,9 @@ def curves(
 def _curve(
     axes: Any, index: int, label: str, positions: Sequence[float], values: Sequence[float], floor_value: float
 ) -> None:
-    colour = series_colour(index)
+    colour, size = series_colour(index), 5 if len(values) <= CROWDED else 3
     drawn = [value if isfinite(value) else nan for value in values]
-    axes.plot(positions, drawn, color=colour, linestyle=series_dash(index), marker="o", markersize=5, label=label)
+    axes.plot(positions, drawn, color=colour, linestyle=series_dash(index), marker="o", markersize=size, label=label)
     zeros = [position for position, value in zip(positions, values, strict=True) if value == -inf]
     if zeros:
         axes.plot(zeros, [floor_value] * len(zeros), color=colour, linestyle="none", marker="v", clip_on=False)

@@ -50,7 +50,7 @@ def dots(
         _width_axis(axes, [canvas.fitting(group, is_narrow) for group in groups], max(highest))
         axes.set_xlabel(value_label)
         axes.set_ylabel(group_label)
-        canvas.legend_above(axes, columns=min(len(series), 2 if is_narrow else 8))
+        canvas.legend_above(axes, columns=canvas.legend_columns(len(series), is_narrow))
 
     columns = [Column(group_label, "group"), *(Column(label, label, show) for label in series)]
     rows = list(zip(groups, *series.values(), strict=True))

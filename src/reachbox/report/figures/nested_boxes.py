@@ -99,9 +99,10 @@ def _frame(axes: Any, boxes: Sequence[NamedBox]) -> None:
 
 def _legend(sheet: Any, axes: Any, is_narrow: bool) -> None:
     handles, labels = axes.get_legend_handles_labels()
+    columns = canvas.legend_columns(len(handles), is_narrow)
     sheet.legend(
-        handles, labels, loc="outside lower left", ncols=2 if is_narrow else 5, title="volume over all outputs",
-        alignment="left", handlelength=1.2, handletextpad=0.6, columnspacing=1.6,
+        handles, labels, loc="outside lower left", ncols=columns, title="volume over all outputs", alignment="left",
+        handlelength=1.2, handletextpad=0.6, columnspacing=1.6,
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from types import CellType, FunctionType
 from typing import Any, TypeVar, cast
@@ -15,7 +16,11 @@ from numba import njit
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-SOURCES = hashlib.sha256(b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))).hexdigest()
+
+@cache
+def sources(folder: Path) -> str:
+    """A hash of all source files of a folder."""
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(folder.glob("*.py")))).hexdigest()
 
 
 def compiled(function: Function) -> Function:
@@ -31,7 +36,7 @@ def compiled_for_finite(function: Function) -> Function:
 
 
 def _keyed(function: Callable[..., Any]) -> FunctionType:
-    """`function` with `SOURCES` as a closure variable.
+    """`function` with the hash of its folder's sources as a closure variable.
 
     Numba's cache notices changes of a function's file and closure, but not of the functions that it calls: without
     this, a change in one file of this folder would leave the old machine code of another in use.
@@ -39,6 +44,7 @@ def _keyed(function: Callable[..., Any]) -> FunctionType:
     assert isinstance(function, FunctionType)
     assert function.__closure__ is None
     code = function.__code__.replace(co_freevars=("sources",))
-    keyed = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, (CellType(SOURCES),))
+    key = (CellType(sources(Path(code.co_filename).parent)),)
+    keyed = FunctionType(code, function.__globals__, function.__name__, function.__defaults__, key)
     keyed.__doc__, keyed.__qualname__, keyed.__module__ = function.__doc__, function.__qualname__, function.__module__
     return keyed
