@@ -21,11 +21,12 @@ from json import dumps as to_json
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import median
 from textwrap import fill
 from time import perf_counter, process_time
 from typing import Annotated, TypeAlias
 
+import numpy as np
 import torch
 import typer
 from torch import Tensor
@@ -206,7 +207,8 @@ def measure_peak(name: str, subject: str, folder: Path, patience: int, path: lis
         backward(SUBJECTS[subject](given), given)
         sender.send(Peak(name, subject, (memory("/proc/self/status", "VmHWM") - before) / 1024))
     except (RuntimeError, MemoryError) as error:
-        sender.send(Peak(name, subject, failure=str(error).splitlines()[0][:80]))
+        reason = "more than half of the free memory" if "allocate" in str(error) else str(error).splitlines()[0]
+        sender.send(Peak(name, subject, failure=reason))
 
 
 def limit(kind: int, value: int) -> None:
@@ -244,7 +246,8 @@ def timings(name: str, threads: int, tasks: Tasks, rounds: int) -> list[Timing]:
     found = []
     for (passes, subject), calls in interleaved(tasks, rounds).items():
         wall, processor = zip(*calls, strict=True)
-        low, middle, high = quantiles(1e3 * seconds for seconds in (processor if threads == 1 else wall))
+        seconds = processor if threads == 1 else wall
+        low, middle, high = (1e3 * float(quartile) for quartile in np.quantile(seconds, (0.25, 0.5, 0.75)))
         found.append(Timing(name, threads, passes, subject, middle, low, high, 1e3 * median(wall), len(calls)))
     return found
 
