@@ -494,3 +494,14 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path: Path) -> None
 def test_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "cannot be made" in refusal(lambda: iris_run(tmp_path / "file" / "run"), FileError)
+
+
+def test_the_saved_network_takes_original_units(tmp_path: Path) -> None:
+    iris, plain = data.load("iris", standardise=True), data.load("iris")
+    module = build("mlp:5", iris.input_shape, iris.classes)
+    run(tmp_path, module, Plain(), iris, Settings(epochs=1))
+    saved = load(tmp_path / "network.safetensors")
+    torch.testing.assert_close(saved(plain.x_train).float(), module(iris.x_train.float()), rtol=1e-4, atol=1e-5)
+    ours = reach(saved, Box.around(plain.x_train[:5], plain.radius(sigma=0.1)), "dual")
+    theirs = reach(module, Box.around(iris.x_train[:5], iris.radius(sigma=0.1)), "dual")
+    torch.testing.assert_close(ours.width, theirs.width.detach(), rtol=1e-5, atol=1e-7)

@@ -61,7 +61,8 @@ Standardise: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--standardise",
-        help="Mean 0 and deviation 1 for every feature; radii stay in original units.",
+        help="Mean 0 and deviation 1 for every feature; radii stay in original units. What train saves has this "
+        "built in: measure it without.",
         rich_help_panel=SAMPLES,
     ),
 ]

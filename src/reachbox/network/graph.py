@@ -53,7 +53,7 @@ class Network:
         restored. Weights and running statistics are shared with the module, not copied.
         Raises `UnsupportedError` with the operator and its node for what cannot be bounded.
         """
-        from reachbox.network.torch_reader import read_module
+        from reachbox.network.pytorch import read_module
 
         return read_module(module, example)
 
@@ -106,6 +106,12 @@ class Network:
             Node(node.name, node.operator.map_sources(change), node.inputs, node.shape) for node in self.nodes
         )
         return Network(self.input_shape, nodes, self.output, self.owner, self.plans)
+
+    def preceded_by(self, name: str, operator: Operator) -> Network:
+        """The network after one more operator on its input, which must keep the input's shape."""
+        first = Node(name, operator, (0,), operator.output_shape(self.input_shape))
+        rest = (Node(node.name, node.operator, tuple(i + 1 for i in node.inputs), node.shape) for node in self.nodes)
+        return Network(self.input_shape, (first, *rest), self.output + 1, self.owner)
 
     def check_weights(self) -> None:
         """Raises `InputError` for a weight that is NaN or infinite."""

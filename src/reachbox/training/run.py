@@ -1,7 +1,7 @@
 """A run: training in a folder, which survives a kill at any moment and tells afterwards what was done.
 
 `run.json` says what the run is, `metrics.csv` has a row for each epoch, `checkpoint.safetensors` is what training goes
-on from, and `network.safetensors` is the result, for every other command.
+on from, and `network.safetensors` is the result, for every other command; it takes inputs in original units.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from reachbox.errors import FileError, InputError
 from reachbox.file_access import reading, write_atomically
 from reachbox.network import Network
 from reachbox.network.files import save
+from reachbox.network.operators import Scale
 from reachbox.training.checkpoint import read_checkpoint, write_checkpoint
 from reachbox.training.description import JSON, describe, difference, fingerprint
 from reachbox.training.metrics import Evaluation
@@ -78,8 +79,16 @@ def run(
     x, y = dataset.x_train, dataset.y_train
     state = train(module, objective, x, y, settings, measure=measure, start=start, on_step=on_step, on_epoch=finished)
     write_atomically(place / METRICS, table(state).encode())
-    save(Network.from_module(module, x[:1]), place / RESULT)
+    save(in_original_units(Network.from_module(module, x[:1]), dataset), place / RESULT)
     return state
+
+
+def in_original_units(network: Network, dataset: Dataset) -> Network:
+    """The network of a standardised data set with the standardisation built in: it takes the data as they were."""
+    scale, shift = dataset.feature_scale.double(), dataset.feature_shift.double()
+    if bool((scale == 1).all()) and bool((shift == 0).all()):
+        return network
+    return network.preceded_by("standardise", Scale(1 / scale, -shift / scale))
 
 
 def describe_run(
