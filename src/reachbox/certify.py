@@ -37,12 +37,12 @@ class Certificate:
     @property
     def robust_error(self) -> float:
         """ADV_ERR: the share of samples that are not certified (Kolter and Wong 2018)."""
-        return 1 - self.certified.double().mean().item()
+        return (~self.certified).double().mean().item()
 
     @property
     def error(self) -> float:
         """ERR: the share of samples misclassified without perturbation."""
-        return 1 - self.correct.double().mean().item()
+        return (~self.correct).double().mean().item()
 
 
 def margin_objective(labels: Tensor, classes: int) -> Tensor:

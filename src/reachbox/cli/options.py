@@ -97,7 +97,7 @@ Within: TypeAlias = Annotated[
 COMPUTATION = "Computation"
 Method: TypeAlias = Annotated[
     str,
-    typer.Option(metavar="NAME", help="sampled, interval, dual, crown or alpha.", rich_help_panel=COMPUTATION),
+    typer.Option(metavar="NAME", help="sampled, interval, dual, crown, alpha or exact.", rich_help_panel=COMPUTATION),
 ]
 MethodOption: TypeAlias = Annotated[
     list[str] | None,

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 
 from reachbox.box import log_volume_of
@@ -50,8 +51,13 @@ class Reach:
 
     @property
     def log_volume(self) -> Tensor:
-        """Natural logarithm of the box's volume, `(batch,)`: the log of the sensitivity, Eq. 5 and 7."""
-        return log_volume_of(self.width)
+        """Natural logarithm of the box's volume, `(batch,)`: the log of the sensitivity, Eq. 5 and 7.
+
+        A width that is not above its own proven error, so that no two different values are attained, counts as 0.
+        """
+        if self.kind != Kind.EXACT or self.inner_lower is None or self.inner_upper is None:
+            return log_volume_of(self.width)
+        return log_volume_of(torch.where(self.inner_upper > self.inner_lower, self.width, 0.0))
 
     @property
     def solved(self) -> npt.NDArray[np.bool_]:
