@@ -167,13 +167,14 @@ def _outer_product(
     """`weights[out, in] += sum_lane values[out, lane] turned[lane, in]` for the active channels `out` of a position."""
     begin, count, place = where
     whole = begin + count - count % REGISTERS
-    for v in range(0, inputs, lanes):
-        for r in range(begin, whole, REGISTERS):
+    for r in range(begin, whole, REGISTERS):
+        for v in range(0, inputs, lanes):  # innermost, so that rows of weights are met in order
             tile_of_many(
                 weights, first + v, inputs, room.values, place, lanes, 1, room.turned, v, inputs,
                 active, active, r, room.every_lane, room.every_lane, 0, lanes,
             )  # fmt: skip
-        for r in range(whole, begin + count):
+    for r in range(whole, begin + count):
+        for v in range(0, inputs, lanes):
             tile_of_one(
                 weights, first + v, inputs, room.values, place, lanes, 1, room.turned, v, inputs,
                 active, active, r, room.every_lane, room.every_lane, 0, lanes,
