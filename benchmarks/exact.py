@@ -22,9 +22,9 @@ from torch import Tensor, nn
 import reachbox as rb
 from reachbox.data import load
 from reachbox.reach.exact import Exact, exact_stack
-from reachbox.reach.exact.program import Program
-from reachbox.reach.exact.program import lower as lower_network
 from reachbox.reach.exact.rounding import unit_ranges
+from reachbox.reach.program import Program
+from reachbox.reach.program import lower as lower_network
 
 Floats = npt.NDArray[np.float64]
 NETWORKS, PENALTY = 763, 1e-3

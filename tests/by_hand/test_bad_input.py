@@ -339,7 +339,7 @@ def test_a_place_that_cannot_be_written_is_refused_before_the_work(
         (("train", *DATA, "--out", "run", "--epochs", -1), "epochs"),
         (("train", *DATA, "--out", "run", "--optimiser", "adma"), "adam or sgd"),
         (("train", *DATA, "--out", "data.csv"), "data.csv"),
-        (("reproduce", "--out", "report"), "--quick"),
+        (("reproduce", "fig99", "--out", "report"), "fig99"),
     ],
 )
 def test_commands_that_cannot_be_run(place: Path, tell: Tell, arguments: tuple[object, ...], words: str) -> None:

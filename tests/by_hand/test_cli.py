@@ -314,14 +314,22 @@ def test_reproduce_writes_the_report(run: Run, tmp_path: Path, monkeypatch: pyte
     """The page is made elsewhere; here is what the command hands over and gives back."""
     given: dict[str, object] = {}
 
-    def run_quick(folder: Path, *, seed: int, progress: Callable[[str, float], None]) -> Path:
+    def reproduce(
+        names: list[str],
+        folder: Path,
+        *,
+        quick: bool,
+        seed: int,
+        data_dir: Path | None,
+        progress: Callable[[str, float], None],
+    ) -> Path:
         progress("training", 0.5)
-        given.update(folder=folder, seed=seed)
+        given.update(names=names, folder=folder, quick=quick, seed=seed)
         return folder / "index.html"
 
-    monkeypatch.setattr("reachbox.studies.quick.run_quick", run_quick)
-    found = run("reproduce", "--quick", "--out", tmp_path, "--seed", 3, "--json").record
-    assert given == {"folder": tmp_path, "seed": 3}
+    monkeypatch.setattr("reachbox.studies.chapters.reproduce", reproduce)
+    found = run("reproduce", "boxes", "--quick", "--out", tmp_path, "--seed", 3, "--json").record
+    assert given == {"names": ["boxes"], "folder": tmp_path, "quick": True, "seed": 3}
     assert found["report"] == str(tmp_path / "index.html")
     assert "index.html" in run("reproduce", "--quick", "--out", tmp_path).out
 

@@ -18,7 +18,7 @@ import reachbox as rb
 from reachbox.errors import InputError, UnsupportedError
 from reachbox.reach.exact import Exact, exact_stack
 from reachbox.reach.exact.polytope import cube, fill_heights, split
-from reachbox.reach.exact.program import lower
+from reachbox.reach.program import lower
 
 
 def linear(weight: list[list[float]], bias: list[float]) -> nn.Linear:

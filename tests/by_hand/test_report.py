@@ -22,7 +22,8 @@ from reachbox.report import Column, Figure, Highlight, Page, Section, Table, ren
 from reachbox.report.figures import NamedBox, bars, curves, dots, nested_boxes
 from reachbox.report.numbers import count, from_log10, number, percent
 from reachbox.report.palette import ALL, SERIES, series_colour, series_dash
-from reachbox.studies import quick
+from reachbox.studies import boxes, digits
+from reachbox.studies.chapters import reproduce
 from reachbox.studies.one_thread import one_thread
 from reachbox.studies.sample_boxes import boxes_of_sample
 from reachbox.training import Settings
@@ -262,10 +263,11 @@ def small(name: str, seed: int = 0) -> Dataset:
 
 @pytest.fixture
 def short_study(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quick, "load", small)
-    monkeypatch.setattr(quick, "DIGITS_NETWORK", "conv:4")
-    monkeypatch.setattr(quick, "DIGITS_TRAINING", Settings(epochs=2, batch_size=40, learning_rate=5e-3))
-    monkeypatch.setattr(quick, "IRIS_TRAINING", Settings(epochs=30, batch_size=120, learning_rate=1e-2))
+    monkeypatch.setattr(digits, "load", small)
+    monkeypatch.setattr(digits, "NETWORK", "conv:4")
+    monkeypatch.setattr(digits, "TRAINING", Settings(epochs=2, batch_size=40, learning_rate=5e-3))
+    monkeypatch.setattr(boxes, "load", small)
+    monkeypatch.setattr(boxes, "TRAINING", Settings(epochs=30, batch_size=120, learning_rate=1e-2))
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
@@ -289,7 +291,7 @@ def test_one_thread_leaves_the_others_as_they_were() -> None:
 @pytest.mark.usefixtures("short_study")
 def test_the_quick_report_shows_its_data_and_repeats_itself(tmp_path: Path) -> None:
     told: list[float] = []
-    path = quick.run_quick(tmp_path / "a", seed=3, progress=lambda doing, share: told.append(share))
+    path = reproduce(["digits", "boxes"], tmp_path / "a", seed=3, progress=lambda doing, share: told.append(share))
     document = Document.read(path.read_text())
     assert told == sorted(told)
     assert told[-1] == 1.0
@@ -300,7 +302,7 @@ def test_the_quick_report_shows_its_data_and_repeats_itself(tmp_path: Path) -> N
         assert float(row["ERR"]) <= float(row["PGD_ERR"]) <= float(row["ADV_ERR"])
     assert [row["method"] for row in rows_of(tmp_path / "a" / "methods.csv")] == list(METHODS)
     assert "σ 0.05 of each feature's range" in document.text
-    again = quick.run_quick(tmp_path / "b", seed=3)
+    again = reproduce(["digits", "boxes"], tmp_path / "b", seed=3)
     assert without_the_clock(again.read_text()) == without_the_clock(path.read_text())
-    other = quick.run_quick(tmp_path / "c", seed=4)
+    other = reproduce(["digits", "boxes"], tmp_path / "c", seed=4)
     assert without_the_clock(other.read_text()) != without_the_clock(path.read_text())

@@ -10,33 +10,37 @@ import typer
 from reachbox.cli import options
 from reachbox.cli.answer import Answer
 
+Names = Annotated[
+    list[str] | None, typer.Argument(metavar="[CHAPTER]...", help="Chapters such as boxes, or all of them.")
+]
 Quick = Annotated[bool, typer.Option("--quick", help="Small data sets, a few minutes.")]
 Folder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where index.html goes.")]
 
 
 def reproduce(
+    chapters: Names = None,
     quick: Quick = False,
     out: Folder = Path("report"),
+    data_dir: options.DataDir = None,
     seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> Answer:
-    """Trains, measures and writes the report: what sensitivity is, and that training against it works.
+    """Computes the paper's figures and tables again and binds them to one page.
 
-    reachbox reproduce --quick --out report/
+    reachbox reproduce all --quick --out report/
     """
     from time import perf_counter
 
     from reachbox.cli.progress import share_done
     from reachbox.cli.tables import duration, facts
-    from reachbox.errors import InputError
     from reachbox.report.versions import versions
-    from reachbox.studies.quick import run_quick
+    from reachbox.studies import chapters as studies
 
-    if not quick:
-        raise InputError("reproduce: the quick report is the one that can be made; say --quick")
     started = perf_counter()
     with share_done() as progress:
-        page = run_quick(out, seed=seed, progress=progress)
+        page = studies.reproduce(
+            chapters or [studies.ALL], out, quick=quick, seed=seed, data_dir=data_dir, progress=progress
+        )
     seconds = perf_counter() - started
     return Answer(
         record={"report": page, "seed": seed, "seconds": seconds, "versions": dict(versions())},

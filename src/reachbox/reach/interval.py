@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeAlias
 
+import torch
 from torch import Tensor
 
 from reachbox.box import Box
@@ -13,7 +14,13 @@ from reachbox.network.operators import Affine
 from reachbox.reach.method import Method
 from reachbox.reach.relaxation import operator_range
 from reachbox.reach.result import Kind, Reach
-from reachbox.reach.rows import Rows, of_objective, row_sum, substitute
+from reachbox.reach.rows import of_objective, substitute
+
+Range: TypeAlias = tuple[Tensor, Tensor]
+"""Centre and radius of a value, each `(batch, *shape)`."""
+
+MOST_KINDS = 16
+"""Up to here every sample is multiplied with the rows of every kind of objective, which one matrix product does."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +35,11 @@ class Interval(Method):
     differentiable: ClassVar[bool] = True
 
     def bound(self, network: Network, box: Box, objective: Tensor) -> Reach:
-        ranges = propagate(network, box)
-        rows = of_objective(network, objective)
-        shape = objective.shape[:2]
-        centre, radius = (part.reshape(shape) for part in _range_of(network, ranges, rows))
+        centre, radius = _range_of(network, propagate(network, box), objective)
         return Reach(centre - radius, centre + radius, self.name, Kind.SOUND)
 
 
-def propagate(network: Network, box: Box) -> list[tuple[Tensor, Tensor]]:
+def propagate(network: Network, box: Box) -> list[Range]:
     """Centre and radius of every value of the graph."""
     ranges = [(box.centre, box.radius)]
     for node in network.nodes:
@@ -44,7 +48,7 @@ def propagate(network: Network, box: Box) -> list[tuple[Tensor, Tensor]]:
     return ranges
 
 
-def step(network: Network, value: int, ranges: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+def step(network: Network, value: int, ranges: list[Range]) -> Range:
     """Centre and radius of one value from those of its node's inputs."""
     node = network.nodes[value - 1]
     inputs = [ranges[source] for source in node.inputs]
@@ -55,16 +59,43 @@ def step(network: Network, value: int, ranges: list[tuple[Tensor, Tensor]]) -> t
     return (lower + upper) / 2, (upper - lower) / 2
 
 
-def _range_of(network: Network, ranges: list[tuple[Tensor, Tensor]], rows: Rows) -> tuple[Tensor, Tensor]:
-    """Centre and radius of each row, by the ranges of the last nonlinear values."""
-    radii = []
+def _range_of(network: Network, ranges: list[Range], objective: Tensor) -> Range:
+    """Centre and radius of each sample's rows, `(batch, rows)`, by the ranges of the last nonlinear values."""
+    objectives, of_sample = _distinct(objective)
+    kinds, count, _ = objectives.shape
+    weighted: list[Range] = []
 
     def stop(value: int, coefficients: Tensor) -> tuple[None, Tensor]:
         centre, radius = ranges[value]
-        radii.append(row_sum(coefficients.abs() * radius[rows.sample]))
-        return None, row_sum(coefficients * centre[rows.sample])
+        table = coefficients.reshape(kinds, count, -1)
+        weighted.append((_weighted(table, of_sample, centre), _weighted(table.abs(), of_sample, radius)))
+        return None, coefficients.new_zeros(len(coefficients))
 
-    remaining, constant = substitute(network, network.output, rows.coefficients, stop)
-    centre, radius = ranges[0]
-    radii.append(row_sum(remaining.abs() * radius[rows.sample]))
-    return constant + row_sum(remaining * centre[rows.sample]), sum(radii[1:], start=radii[0])
+    remaining, constant = substitute(network, network.output, of_objective(network, objectives).coefficients, stop)
+    stop(0, remaining)
+    centres, radii = zip(*weighted, strict=True)
+    return constant.reshape(kinds, count)[of_sample] + sum(centres), torch.stack(radii).sum(0)
+
+
+def _distinct(objective: Tensor) -> tuple[Tensor, Tensor]:
+    """The objectives without repetition, `(kinds, rows, outputs)`, and the number of each sample's, int64 `(batch,)`.
+
+    Samples with the same label have the same margins: their rows go through the network's end once. Objectives that
+    carry gradients, or that hardly repeat, stay as they are, one a sample.
+    """
+    batch = torch.arange(len(objective), device=objective.device)
+    if objective.stride(0) == 0:
+        return objective[:1], torch.zeros_like(batch)
+    if objective.requires_grad:
+        return objective, batch
+    objectives, of_sample = objective.unique(dim=0, return_inverse=True)
+    return (objectives, of_sample) if len(objectives) <= MOST_KINDS else (objective, batch)
+
+
+def _weighted(table: Tensor, of_sample: Tensor, values: Tensor) -> Tensor:
+    """The sums of each sample's values with the weights of its rows, `(batch, rows)`; `table` is `(kinds, rows, n)`."""
+    flat = values.flatten(1)
+    if len(table) > MOST_KINDS:
+        return torch.bmm(table[of_sample], flat.unsqueeze(2)).squeeze(2)
+    products = flat @ table.flatten(0, 1).T
+    return products.reshape(len(flat), *table.shape[:2])[torch.arange(len(flat), device=flat.device), of_sample]

@@ -105,7 +105,7 @@ def lines_of_slope(operator: Activation, below: Tensor, above: Tensor, lower: Te
 def operator_range(operator: Operator, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
     """The exact range of each of the operator's results when its inputs range over a box."""
     if isinstance(operator, Activation):
-        return operator.extremes(torch.zeros_like(lower), lower, upper)
+        return operator.range(lower, upper)
     if isinstance(operator, MaxPool):
         return operator.forward(lower), operator.forward(upper)
     raise UnsupportedError(f"no range is known for operator {operator.name}")

@@ -45,6 +45,10 @@ class Relu(Activation):
         kink = self.curved(lower, upper)
         return torch.where(kink, least.clamp(max=0), least), torch.where(kink, most.clamp(min=0), most)
 
+    def range(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+        rises = self.negative_slope >= 0
+        return (self.forward(lower), self.forward(upper)) if rises else super().range(lower, upper)
+
     def tight_slopes(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
         chord = self.chord(lower, upper)
         steeper = torch.where(upper > -lower, 1.0, self.negative_slope).to(chord.dtype)
@@ -71,6 +75,9 @@ class Sigmoidal(Activation):
         points = (lower, upper, turn.clamp(min=lower, max=upper), (-turn).clamp(min=lower, max=upper))
         strays = torch.stack([self.forward(point) - slope * point for point in points])
         return strays.amin(0), strays.amax(0)
+
+    def range(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+        return self.forward(lower), self.forward(upper)
 
     def tight_slopes(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
         # The line above is the mirror image of the line below, because f(-z) = const - f(z).

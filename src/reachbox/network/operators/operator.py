@@ -73,6 +73,10 @@ class Activation(Operator):
     def extremes(self, slope: Tensor, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
         """Minimum and maximum of `f(z) - slope * z` over `lower <= z <= upper`, elementwise."""
 
+    def range(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+        """Minimum and maximum of `f(z)` over `lower <= z <= upper`, elementwise."""
+        return self.extremes(torch.zeros_like(lower), lower, upper)
+
     @abstractmethod
     def tight_slopes(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
         """Slopes of a good line below and a good line above `f` over the interval (Zhang et al. 2018, CROWN)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reachbox.machine_code import compiled
 from reachbox.reach.dual.descent import clear_level, first_weight, tap_of
 from reachbox.reach.dual.layout import (
     COUNT,
@@ -38,7 +39,6 @@ from reachbox.reach.dual.tiles import (
     tile_of_many,
     tile_of_one,
 )
-from reachbox.reach.machine_code import compiled
 
 
 @compiled

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from reachbox.machine_code import compiled
 from reachbox.reach.dual.layout import (
     COUNT,
     FIRST,
@@ -30,7 +31,6 @@ from reachbox.reach.dual.layout import (
     show_windows,
 )
 from reachbox.reach.dual.tiles import REGISTERS, add_absolute, clear, scale, tile_of_many, tile_of_one
-from reachbox.reach.machine_code import compiled
 
 
 @compiled

@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from reachbox.machine_code import compiled
 from reachbox.reach.dual.ascent import ascend
 from reachbox.reach.dual.descent import descend
 from reachbox.reach.dual.layout import COUNT, FIRST, IN, KERNEL_X, KERNEL_Y, VALUES, Array, Gradients, Room, Rows
 from reachbox.reach.dual.tiles import clear
-from reachbox.reach.machine_code import compiled
 
 
 @compiled

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from reachbox.reach.machine_code import compiled
+from reachbox.machine_code import compiled
 
 # Columns of the geometry: row j tells of layer j (from level j - 1 to level j) and of level j itself.
 STRIDE_Y, STRIDE_X, PAD_Y, PAD_X, GAP_Y, GAP_X, KERNEL_Y, KERNEL_X, OUT, IN, GROUPS = range(11)

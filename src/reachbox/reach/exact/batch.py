@@ -10,8 +10,8 @@ import torch
 
 from reachbox.errors import InputError
 from reachbox.reach.exact.enumeration import ON_HYPERPLANE, SOLVED, Limits, enumerate_regions
-from reachbox.reach.exact.program import Floats, Integers, Program
 from reachbox.reach.exact.rounding import ULP, evaluate, unit_ranges, widening
+from reachbox.reach.program import Floats, Integers, Program
 
 TASKS_AT_ONCE = 64
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from reachbox.machine_code import compiled_for_finite
 from reachbox.reach.exact.polytope import LANES, Vertices, bounding_box, cube, fill_heights, padded, split
-from reachbox.reach.exact.program import Floats, Integers, Program
 from reachbox.reach.exact.reduced import Flags, Reduced, centre_and_radius, reduced_to_cube
-from reachbox.reach.machine_code import compiled_for_finite
+from reachbox.reach.program import Floats, Integers, Program
 
 ON_HYPERPLANE = 2.0**-45
 """A vertex whose height is at most this share of the sum of a hyperplane's absolute coefficients lies on it."""

@@ -14,8 +14,8 @@ from reachbox.errors import InputError, UnsupportedError
 from reachbox.network import Network
 from reachbox.reach.exact.batch import Answer, Tasks, solve
 from reachbox.reach.exact.enumeration import SOLVED, STOPPED
-from reachbox.reach.exact.program import lower as lower_network
 from reachbox.reach.method import Method
+from reachbox.reach.program import lower as lower_network
 from reachbox.reach.result import Kind, Reach
 
 MOST_VARYING_INPUTS = 12

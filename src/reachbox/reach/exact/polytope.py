@@ -13,8 +13,8 @@ import numpy.typing as npt
 from numba.core import types
 from numba.extending import intrinsic
 
-from reachbox.reach.exact.program import Floats, Integers
-from reachbox.reach.machine_code import compiled_for_finite
+from reachbox.machine_code import compiled_for_finite
+from reachbox.reach.program import Floats, Integers
 
 Words = npt.NDArray[np.uint64]
 

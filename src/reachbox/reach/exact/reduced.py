@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from reachbox.reach.exact.program import Floats, Integers, Program
-from reachbox.reach.machine_code import compiled_for_finite
+from reachbox.machine_code import compiled_for_finite
+from reachbox.reach.program import Floats, Integers, Program
 
 Flags = npt.NDArray[np.uint8]
 

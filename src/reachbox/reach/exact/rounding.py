@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from reachbox.reach.exact.program import Floats, Integers, Program
+from reachbox.machine_code import compiled
 from reachbox.reach.exact.reduced import centre_and_radius
-from reachbox.reach.machine_code import compiled
+from reachbox.reach.program import Floats, Integers, Program
 
 ULP = 2.0**-52  # twice the largest relative rounding error: the surplus covers terms of second order
 SMALLEST_SIZE = 2.0**-900  # of N, so that its share also covers underflow

@@ -13,7 +13,7 @@ from reachbox.box import ArrayLike, Box, as_tensor
 from reachbox.errors import InputError
 from reachbox.reach.exact.batch import Tasks, solve
 from reachbox.reach.exact.method import Exact
-from reachbox.reach.exact.program import Floats, Program
+from reachbox.reach.program import Floats, Program
 from reachbox.reach.result import Reach
 
 

@@ -1,0 +1,38 @@
+"""A chapter: what a part of the report is asked for, and what it gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from reachbox.report import Section
+from reachbox.report.page import Highlight
+
+Progress: TypeAlias = Callable[[str, float], None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a chapter needs to know.
+
+    `folder` is the chapter's own, for results on the way: what is found finished there, under the same settings, is
+    not computed again. `quick` asks for small data in a minute or two. `data_dir` is where MNIST lies, if anywhere.
+    `progress` is told what is being done and the share that is done, from 0 to 1.
+    """
+
+    folder: Path
+    quick: bool = False
+    seed: int = 0
+    data_dir: Path | None = None
+    progress: Progress = lambda doing, share: None
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """Sections of a page; what it takes to compute them again, by name; and, for a few, the numbers on top."""
+
+    sections: tuple[Section, ...]
+    settings: tuple[tuple[str, str], ...]
+    highlights: tuple[Highlight, ...] = ()
