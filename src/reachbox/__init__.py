@@ -12,26 +12,59 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from reachbox.box import Box
     from reachbox.certify import Certificate, certify
-    from reachbox.errors import FileError, InputError, ReachboxError, UnsupportedError
+    from reachbox.errors import FileError, InputError, ReachboxError, SolverError, UnsupportedError
+    from reachbox.formats.vnnlib import read_vnnlib
     from reachbox.network import Network
     from reachbox.network.files import load, save
-    from reachbox.reach import Alpha, Crown, Dual, Exact, Interval, Kind, Reach, Sampled, exact_stack, reach
+    from reachbox.reach import (
+        Alpha,
+        Crown,
+        Dual,
+        Exact,
+        Interval,
+        Kind,
+        Lp,
+        Milp,
+        Reach,
+        Sampled,
+        Smt,
+        exact_stack,
+        reach,
+    )  # fmt: skip
     from reachbox.sensitivity import Summary, sensitivity, summarise
+    from reachbox.verify import Counterexample, Specification, Verdict, Verification, verify
 
 __all__ = [
-    "Alpha", "Box", "Certificate", "Crown", "Dual", "Exact", "FileError", "InputError", "Interval", "Kind", "Network",
-    "Reach", "ReachboxError", "Sampled", "Summary", "UnsupportedError", "__version__", "certify", "exact_stack", "load",
-    "reach", "save", "sensitivity", "summarise",
+    "Alpha", "Box", "Certificate", "Counterexample", "Crown", "Dual", "Exact", "FileError", "InputError", "Interval",
+    "Kind", "Lp", "Milp", "Network", "Reach", "ReachboxError", "Sampled", "Smt", "SolverError", "Specification",
+    "Summary", "UnsupportedError", "Verdict", "Verification", "__version__", "certify", "exact_stack", "load", "reach",
+    "read_vnnlib", "save", "sensitivity", "summarise", "verify",
 ]  # fmt: skip
 
 HOMES = {
     "box": ("Box",),
     "certify": ("Certificate", "certify"),
-    "errors": ("FileError", "InputError", "ReachboxError", "UnsupportedError"),
+    "errors": ("FileError", "InputError", "ReachboxError", "SolverError", "UnsupportedError"),
+    "formats.vnnlib": ("read_vnnlib",),
     "network": ("Network",),
     "network.files": ("load", "save"),
-    "reach": ("Alpha", "Crown", "Dual", "Exact", "Interval", "Kind", "Reach", "Sampled", "exact_stack", "reach"),
+    "reach": (
+        "Alpha",
+        "Crown",
+        "Dual",
+        "Exact",
+        "Interval",
+        "Kind",
+        "Lp",
+        "Milp",
+        "Reach",
+        "Sampled",
+        "Smt",
+        "exact_stack",
+        "reach",
+    ),
     "sensitivity": ("Summary", "sensitivity", "summarise"),
+    "verify": ("Counterexample", "Specification", "Verdict", "Verification", "verify"),
 }
 
 

@@ -21,18 +21,25 @@ class Certificate:
     """What is proven of each sample: `margin[i, j]` bounds `y_label - y_j` from below over the whole box.
 
     `margin` is `(batch, classes)`, zero at the sample's own label. A sample is `certified` when every other margin is
-    positive: no input of its box is classified otherwise. `correct` says whether the box's centre is classified right.
+    positive: no input of its box is classified otherwise. `correct` says whether the box's centre is classified right,
+    `solved` whether the method ended its search for every margin; where it did not, more time may prove more.
     """
 
     margin: Tensor
     labels: Tensor
     correct: Tensor
+    solved: Tensor
 
     @property
     def certified(self) -> Tensor:
         """Whether each sample is proven, bool `(batch,)`."""
         own = torch.nn.functional.one_hot(self.labels, self.margin.shape[1]).bool()
         return (self.margin > 0).logical_or(own).all(1)
+
+    @property
+    def gave_up(self) -> Tensor:
+        """Which samples are not certified for want of time alone, as far as one knows, bool `(batch,)`."""
+        return self.correct & ~self.certified & ~self.solved
 
     @property
     def robust_error(self) -> float:
@@ -69,7 +76,8 @@ def certify(
         raise InputError(f"method: {result.method!r} gives estimates, which prove nothing; choose a sound method")
     with torch.no_grad():
         logits = graph(box.centre.to(dtype)).flatten(1)
-    return Certificate(result.lower, labels, logits.argmax(1) == labels)
+    solved = torch.from_numpy(result.solved[..., 0].all(1)).to(labels.device)
+    return Certificate(result.lower, labels, logits.argmax(1) == labels, solved)
 
 
 def data_certificate(
@@ -82,7 +90,8 @@ def data_certificate(
             certify(network, part, some, method, dtype=dtype)
             for part, some in zip(in_batches(box), torch.split(labels, BATCH), strict=True)
         ]
-    return Certificate(*(torch.cat([getattr(p, field) for p in parts]) for field in ("margin", "labels", "correct")))
+    fields = ("margin", "labels", "correct", "solved")
+    return Certificate(*(torch.cat([getattr(part, field) for part in parts]) for field in fields))
 
 
 def check_labels(labels: Tensor, classes: int) -> None:

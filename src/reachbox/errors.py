@@ -16,4 +16,8 @@ class FileError(ReachboxError):
 
 
 class UnsupportedError(ReachboxError):
-    """A network contains an operator that the method, or reachbox, cannot bound."""
+    """A network contains an operator that the method, or reachbox, cannot bound, or a solver is not installed."""
+
+
+class SolverError(ReachboxError):
+    """A solver of others could not be run: its licence, its installation, or a fault of its own."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +25,18 @@ def reading(path: Path) -> Iterator[None]:
         raise FileError(f"{path}: a file is needed, found a folder") from None
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def content_of(path: Path) -> bytes:
+    """The bytes of a file, unpacked where its name ends in `.gz`."""
+    with reading(path):
+        content = path.read_bytes()
+    if path.suffix.lower() != ".gz":
+        return content
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error):
+        raise FileError(f"{path}: damaged, or no gzip file") from None
 
 
 def write_atomically(path: Path, content: bytes) -> None:

@@ -419,6 +419,58 @@ def test_an_unsolved_side_leaves_with_three(
     assert ran.record["lower"] == [[0, 0]]
 
 
+def same_twice() -> Network:
+    """`relu(x) - relu(x) + 0.1` and 0: what only methods see that know both units to be the same."""
+    first, last = nn.Linear(1, 2, bias=False), nn.Linear(2, 2)
+    with torch.no_grad():
+        first.weight.copy_(torch.tensor([[1.0], [1.0]]))
+        last.weight.copy_(torch.tensor([[1.0, -1.0], [0.0, 0.0]]))
+        last.bias.copy_(torch.tensor([0.1, 0.0]))
+    return Network.from_module(nn.Sequential(first, nn.ReLU(), last).double(), torch.zeros(1, 1).double())
+
+
+@pytest.mark.parametrize("method", ["lp", "milp"])
+def test_no_time_at_all_leaves_with_three_and_proven_bounds(run: Run, tmp_path: Path, method: str) -> None:
+    save(same_twice(), tmp_path / "twice.safetensors")
+    samples = arrays(tmp_path / "x.npz", x=[[0]], eps=1)
+    bounds = ("bound", tmp_path / "twice.safetensors", "--input", samples, "--method", method, "--json")
+    ran = run(*bounds, "--timeout", 0)
+    assert (ran.code, ran.err) == (3, "")
+    assert ran.record["status"][0][0] == ["timeout", "timeout"]
+    assert ran.record["lower"][0][0] == pytest.approx(-0.4)
+    assert ran.record["upper"][0][0] == pytest.approx(0.6)
+    ran = run(*bounds)
+    assert ran.code == 0
+    assert ran.record["upper"][0][0] == pytest.approx(0.6 if method == "lp" else 0.1, abs=1e-6)
+
+
+def test_certify_tells_want_of_time_from_failure(run: Run, tmp_path: Path) -> None:
+    save(same_twice(), tmp_path / "twice.safetensors")
+    (tmp_path / "data.csv").write_text("a,kind\n0,first\n2,second\n")
+    data = ("--data", tmp_path / "data.csv", *CERTIFY, "--eps", 1, "--method", "milp", "--json")
+    certify = ("certify", tmp_path / "twice.safetensors", *data, "--samples", 1)
+    ran = run(*certify)
+    assert (ran.code, ran.record["certified"], ran.record["solved"]) == (0, [True], [True])
+    ran = run(*certify, "--timeout", 0)
+    assert (ran.code, ran.record["certified"], ran.record["solved"]) == (3, [False], [False])
+    # The second sample is misclassified as it is, whatever time there is.
+    assert run("certify", tmp_path / "twice.safetensors", *data, "--timeout", 0).code == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "extra"), [(("smt",), "marabou"), (("milp", "--option", "solver=gurobi"), "gurobi")]
+)
+def test_a_missing_solver_is_one_line(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: tuple[str, ...], extra: str
+) -> None:
+    monkeypatch.setattr("reachbox.solvers.availability.find_spec", lambda _: None)
+    save(same_twice(), tmp_path / "twice.safetensors")
+    samples = arrays(tmp_path / "x.npz", x=[[0]], eps=1)
+    ran = run("bound", tmp_path / "twice.safetensors", "--input", samples, "--method", *method)
+    assert (ran.code, ran.out, ran.err.count("\n")) == (2, "", 1)
+    assert f"pip install 'reachbox[{extra}]'" in ran.err
+
+
 def test_a_reader_that_leaves_is_no_error(identity: Path, tmp_path: Path) -> None:
     samples = arrays(tmp_path / "x.npz", x=np.zeros((2000, 2)), eps=1)
     command = [sys.executable, "-m", "reachbox", "bound", str(identity), "--input", str(samples), "--json"]

@@ -45,7 +45,7 @@ STATES = [
 
 def test_the_tree_joins_at_the_lowest_states() -> None:
     connected, alone = disconnectivity(MINIMA, STATES)
-    assert (alone.minima, alone.energy, alone.parts) == ({4}, 0.3, ())
+    assert (set(alone.minima), alone.energy, len(alone.parts)) == ({4}, 0.3, 0)
     assert (connected.energy, connected.lowest) == (2.0, 0.0)
     assert [set(part.minima) for part in connected.parts] == [{3}, {1, 2}, {5}]  # three meet at one energy
     pair = connected.parts[1]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +34,7 @@ from reachbox.landscape import (
 )
 
 CLUSTER = LennardJones(5)
+KILLS = int(os.environ.get("REACHBOX_TEST_KILLS", "3"))
 OPTIONS = Exploration(batch=16)
 EXPLORER = """
 import sys
@@ -72,7 +75,7 @@ def test_an_exploration_in_pieces_is_the_same_as_in_one(tmp_path: Path) -> None:
 
 def test_a_killed_exploration_loses_nothing_it_reported(tmp_path: Path) -> None:
     path, reported, generator = tmp_path / "killed.db", (0, 0, 0), random.Random(0)
-    for _ in range(3):
+    for _ in range(KILLS):
         process = subprocess.Popen([sys.executable, "-c", EXPLORER, str(path)], stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
         first = process.stdout.readline()
@@ -95,7 +98,7 @@ def test_a_killed_exploration_loses_nothing_it_reported(tmp_path: Path) -> None:
 
 def test_another_problem_s_file_is_refused(tmp_path: Path) -> None:
     Database(tmp_path / "five.db", CLUSTER.describe()).close()
-    with pytest.raises(FileError, match=r"five.db: belongs to another exploration, its problem is .*5.*, not .*6"):
+    with pytest.raises(FileError, match=r"five.db: belongs to another exploration, its atoms is 5, not 6"):
         Database(tmp_path / "five.db", LennardJones(6).describe())
     with pytest.raises(FileError, match=r"its energy_tolerance is 1e-05, not 0\.0001"):
         Database(tmp_path / "five.db", CLUSTER.describe(), Tolerance(energy=1e-4))
@@ -124,6 +127,30 @@ def test_a_crossing_brings_its_minima(tmp_path: Path) -> None:
         (state,) = database.transition_states()
         energies = {minimum.id: minimum.found.energy for minimum in database.minima()}
         assert {energies[state.first], energies[state.second]} == {1.0, 2.0}
+
+
+def test_a_file_of_another_form_is_refused(tmp_path: Path) -> None:
+    Database(tmp_path / "old.db", {}).close()
+    with sqlite3.connect(tmp_path / "old.db") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    message = r"old\.db: a landscape database of form 99; this version of reachbox reads 1"
+    with pytest.raises(FileError, match=message):
+        Database(tmp_path / "old.db", {})
+    with pytest.raises(FileError, match=message):
+        Database.existing(tmp_path / "old.db")
+
+
+def test_all_evidence_is_read_as_it_was_stored(tmp_path: Path) -> None:
+    soft = np.array([-3e-6, -2e-7, 5e-8])
+    full = replace(point(1.0, negative=2), soft=soft, error=3e-12, kinks=7, width=0.25)
+    with Database(tmp_path / "evidence.db", {}) as database:
+        database.store(Outcome("quench", 4, [full], counts={"searches": 3}, seconds=1.5))
+    with Database.existing(tmp_path / "evidence.db") as database:
+        (read,) = (minimum.found for minimum in database.minima())
+        (attempt,) = database.attempts()
+    assert [read.negative_at(level) for level in (1e-7, 1e-6, 1e-5)] == [2, 1, 0]
+    assert (read.error, read.kinks, read.width, read.inertia) == (3e-12, 7, 0.25, full.inertia)
+    assert (attempt.kind, attempt.seed, attempt.counts, attempt.minima) == ("quench", 4, {"searches": 3}, 1)
 
 
 def test_a_point_without_evidence_is_refused_and_nothing_of_its_job_is_kept(tmp_path: Path) -> None:

@@ -107,11 +107,13 @@ def exponential(log: float) -> float:
 def test_a_certificate_is_mirrored(margin: Numbers, labels: list[int]) -> None:
     margin[np.arange(4), labels] = 0
     correct = torch.tensor([True, False, True, True])
-    certificate = Certificate(torch.from_numpy(margin), torch.tensor(labels), correct)
+    solved = torch.tensor([True, True, False, False])
+    certificate = Certificate(torch.from_numpy(margin), torch.tensor(labels), correct, solved)
     read = strict(to_json(certificate_record(certificate)))
     assert read["margin"] == margin.tolist()
     assert read["labels"] == labels
     assert read["correct"] == correct.tolist()
+    assert read["solved"] == solved.tolist()
     assert read["certified"] == [
         all(row[j] > 0 for j in range(3) if j != k) for row, k in zip(margin, labels, strict=True)
     ]

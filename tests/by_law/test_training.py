@@ -48,6 +48,7 @@ OBJECTIVES: dict[str, Objective] = {
     "product": Sensitivity(radius=RADIUS, weight=10.0),
     "log_volume": Sensitivity(radius=RADIUS, weight=0.1, form="log_volume"),
     "geometric_width": Sensitivity(radius=RADIUS, weight=0.1, form="geometric_width", method="interval"),
+    "margins": Sensitivity(radius=RADIUS, weight=0.1, form="geometric_width", of="margins", method="interval"),
     "crown": Sensitivity(radius=RADIUS, weight=10.0, method="crown"),
     "spectral": Spectral(weight=0.1),
     "operator": Spectral(weight=0.1, kernel="operator"),
@@ -112,8 +113,8 @@ def test_a_share_of_the_batch_is_an_unbiased_estimate(form: str) -> None:
     module = ZOO["relu"].make().double()
     x, y = batch_for(ZOO["relu"], 5)
     whole = Sensitivity(radius=RADIUS, weight=1.0, form=form, task=FREE)  # type: ignore[arg-type]
-    subsets = [whole.term(module, x[list(chosen)]).item() for chosen in combinations(range(5), 2)]
-    assert sum(subsets) / len(subsets) == pytest.approx(whole.term(module, x).item())
+    subsets = [whole.term(module, x[list(chosen)], y[list(chosen)]).item() for chosen in combinations(range(5), 2)]
+    assert sum(subsets) / len(subsets) == pytest.approx(whole.term(module, x, y).item())
 
     generator = torch.Generator().manual_seed(1)
     share = replace(whole, subsample=0.4)

@@ -72,7 +72,9 @@ def corners(limits: list[Line]) -> list[tuple[Fraction, Fraction]]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    "seed", [*range(10), *(pytest.param(seed, marks=pytest.mark.thorough) for seed in range(10, 100))]
+)
 def test_rational_arithmetic_over_all_patterns_agrees(seed: int) -> None:
     weights, biases = random_network([2, 3, 3, 2], seed)
     out = exact_stack(weights, biases, rb.Box([[-1.0, -1.0]], [[1.0, 1.0]]))

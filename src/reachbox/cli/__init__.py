@@ -15,9 +15,13 @@ from reachbox.cli.answer import Answer, ExitCode
 from reachbox.cli.bound import bound
 from reachbox.cli.certify import certify
 from reachbox.cli.evaluate import evaluate
+from reachbox.cli.landscape import landscape
 from reachbox.cli.reproduce import reproduce
 from reachbox.cli.sensitivity import sensitivity
+from reachbox.cli.study import study
+from reachbox.cli.tradeoff import tradeoff
 from reachbox.cli.train import train
+from reachbox.cli.verify import verify
 from reachbox.errors import ReachboxError
 
 app = typer.Typer(
@@ -26,8 +30,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (bound, sensitivity, certify, train, evaluate, reproduce):
+for command in (bound, sensitivity, certify, verify, train, evaluate, study, tradeoff, reproduce):
     app.command()(command)
+app.add_typer(landscape, name="landscape")
 
 
 def _show_version(asked: bool) -> None:

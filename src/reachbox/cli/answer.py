@@ -44,7 +44,7 @@ class Answer:
                 write_atomically(self.out, text.encode())
             if self.as_json:
                 sys.stdout.write(text)
-        if not self.as_json:
+        if self.view and not self.as_json:
             console = Console(highlight=False, emoji=False, markup=False)
             console.print(*self.view, sep="\n", soft_wrap=False)
         return int(self.exit_code)

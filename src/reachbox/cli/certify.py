@@ -48,8 +48,9 @@ def certify(
 ) -> Answer:
     """Proves of each sample that no input within the radius is classified otherwise.
 
-    All test samples are taken unless --samples says how many. Exit code 0: every sample is certified; 1: some are not.
-    That is no proof of the opposite: a tighter method may certify more. An --attack tells the samples apart for which
+    All test samples are taken unless --samples says how many. Exit code 0: every sample is certified; 1: some are not;
+    3: some are not, and it was the time limit that kept the method from more.
+    Neither is proof of the opposite: a tighter method may certify more. An --attack tells the samples apart for which
     an input of another class is known.
 
     reachbox certify net.onnx --data mnist --data-dir DIR --eps 0.1 --within 0,1
@@ -82,10 +83,17 @@ def certify(
             setting.view("proven", seconds), "",
             _counts(certificate, broken), "", _smallest_margins(certificate, task.class_names),
         ),
-        exit_code=ExitCode.DONE if certificate.certified.all() else ExitCode.DOES_NOT_HOLD,
+        exit_code=_exit_code(certificate),
         as_json=as_json,
         out=out,
     )  # fmt: skip
+
+
+def _exit_code(certificate: Certificate) -> ExitCode:
+    if certificate.certified.all():
+        return ExitCode.DONE
+    only_time = certificate.certified | certificate.gave_up
+    return ExitCode.GAVE_UP if only_time.all() else ExitCode.DOES_NOT_HOLD
 
 
 def _counts(certificate: Certificate, broken: Tensor | None) -> Table:

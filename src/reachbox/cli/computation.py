@@ -62,13 +62,16 @@ class Computation:
 
     def certify(self, network: Network, task: LabelledTask, predicted: Tensor) -> Certificate:
         """The proven margins of all samples, on the CPU; `predicted` is each sample's class. A bar shows those done."""
-        margins = []
+        margins, solved = [], []
         with progress(f"{self.method.name} margins", len(task.x)) as advance:
             for box, labels in zip(in_batches(task.boxes), torch.split(task.labels, BATCH), strict=True):
                 box, labels = box.to(device=self.device), labels.to(self.device)
-                margins.append(certify(network, box, labels, self.method, dtype=self.dtype).margin)
+                found = certify(network, box, labels, self.method, dtype=self.dtype)
+                margins.append(found.margin)
+                solved.append(found.solved)
                 advance(len(labels))
-        return Certificate(torch.cat(margins).cpu(), task.labels, predicted == task.labels)
+        correct = predicted == task.labels
+        return Certificate(torch.cat(margins).cpu(), task.labels, correct, torch.cat(solved).cpu())
 
     def predicted(self, network: Network, x: Tensor) -> Tensor:
         """The class that the network gives each sample, int64 `(samples,)`."""
@@ -117,8 +120,8 @@ def _method(name: str, words: Sequence[str], timeout: float | None, seed: int) -
     if timeout is not None:
         if "time_limit" not in has:
             raise InputError(f"timeout: {name} has no time limit")
-        if not 0 < timeout < inf:
-            raise InputError(f"timeout: a positive number of seconds is needed, found {timeout:g}")
+        if not 0 <= timeout < inf:
+            raise InputError(f"timeout: a number of seconds from 0 on is needed, found {timeout:g}")
         options["time_limit"] = timeout
     method: Method = kind(**options)
     return method

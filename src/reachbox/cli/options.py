@@ -11,7 +11,7 @@ import typer
 from reachbox.errors import FileError
 
 
-def _writable(path: Path | None) -> Path | None:
+def writable(path: Path | None) -> Path | None:
     """Refuses a file that cannot be written before the work begins, not after it."""
     if path is None:
         return None
@@ -97,7 +97,11 @@ Within: TypeAlias = Annotated[
 COMPUTATION = "Computation"
 Method: TypeAlias = Annotated[
     str,
-    typer.Option(metavar="NAME", help="sampled, interval, dual, crown, alpha or exact.", rich_help_panel=COMPUTATION),
+    typer.Option(
+        metavar="NAME",
+        help="sampled, interval, dual, crown, alpha, lp, milp, smt or exact.",
+        rich_help_panel=COMPUTATION,
+    ),
 ]
 MethodOption: TypeAlias = Annotated[
     list[str] | None,
@@ -111,7 +115,9 @@ MethodOption: TypeAlias = Annotated[
 Timeout: TypeAlias = Annotated[
     float | None,
     typer.Option(
-        metavar="SECONDS", help="Time limit a sample, for methods that have one.", rich_help_panel=COMPUTATION
+        metavar="SECONDS",
+        help="Time limit: of each output and side for lp, milp and smt, of 100 samples for exact; 0 is allowed.",
+        rich_help_panel=COMPUTATION,
     ),
 ]
 Dtype: TypeAlias = Annotated[
@@ -131,7 +137,7 @@ Out: TypeAlias = Annotated[
     typer.Option(
         "--out",
         metavar="FILE.json",
-        callback=_writable,
+        callback=writable,
         help="Write the JSON object to this file as well.",
         rich_help_panel=OUTPUT,
     ),

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from reachbox.cli import options
 from reachbox.cli.answer import Answer
-
-if TYPE_CHECKING:
-    pass
 
 OBJECTIVE, TRAINING = "Objective", "Training"
 Folder = Annotated[
@@ -33,10 +30,20 @@ Measured = Annotated[
         rich_help_panel=TRAINING,
     ),
 ]  # fmt: skip
-Objective = Annotated[
-    str,
+Preset = Annotated[
+    str | None,
     typer.Option(
-        metavar="NAME", help="plain, sensitivity, spectral, dropout, jacobian or robust.", rich_help_panel=OBJECTIVE
+        metavar="NAME",
+        help="A whole training: recommended, paper, plain, spectral, jacobian or robust; other options change it.",
+        rich_help_panel=OBJECTIVE,
+    ),
+]
+Objective = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="plain (also without it), sensitivity, spectral, dropout, jacobian or robust.",
+        rich_help_panel=OBJECTIVE,
     ),
 ]
 Weight = Annotated[
@@ -60,11 +67,27 @@ ObjectiveOption = Annotated[
 L2 = Annotated[
     float | None, typer.Option("--l2", metavar="W", help="Weight of the sum of W^2.", rich_help_panel=OBJECTIVE)
 ]
-Epochs = Annotated[int, typer.Option(metavar="N", help="Passes over the samples.", rich_help_panel=TRAINING)]
-BatchSize = Annotated[int, typer.Option(metavar="N", help="Samples a step.", rich_help_panel=TRAINING)]
-Optimiser = Annotated[str, typer.Option(metavar="adam|sgd", help="What takes the steps.", rich_help_panel=TRAINING)]
-LearningRate = Annotated[float, typer.Option(metavar="R", help="Constant.", rich_help_panel=TRAINING)]
-Momentum = Annotated[float, typer.Option(metavar="M", help="Of sgd.", rich_help_panel=TRAINING)]
+Epochs = Annotated[
+    int | None, typer.Option(metavar="N", help="Passes over the samples; 10 without it.", rich_help_panel=TRAINING)
+]
+BatchSize = Annotated[
+    int | None, typer.Option(metavar="N", help="Samples a step; 50 without it.", rich_help_panel=TRAINING)
+]
+Optimiser = Annotated[
+    str | None,
+    typer.Option(metavar="adam|sgd", help="What takes the steps; adam without it.", rich_help_panel=TRAINING),
+]
+LearningRate = Annotated[
+    float | None,
+    typer.Option(metavar="R", help="Constant but for --cool-down; .001 without it.", rich_help_panel=TRAINING),
+]
+CoolDown = Annotated[
+    str | None,
+    typer.Option(
+        metavar="START,END", help="The epochs between which the learning rate falls to 0.", rich_help_panel=TRAINING
+    ),
+]
+Momentum = Annotated[float | None, typer.Option(metavar="M", help="Of sgd.", rich_help_panel=TRAINING)]
 GradientLimit = Annotated[
     float | None, typer.Option(metavar="NORM", help="Largest norm of the gradient.", rich_help_panel=TRAINING)
 ]
@@ -79,7 +102,8 @@ def train(
     split: options.Split = None,
     standardise: options.Standardise = False,
     network: Network = None,
-    objective: Objective = "plain",
+    preset: Preset = None,
+    objective: Objective = None,
     l2: L2 = None,
     weight: Weight = None,
     method: Bounds = None,
@@ -87,11 +111,12 @@ def train(
     eps: options.Eps = None,
     sigma: options.Sigma = None,
     within: options.Within = None,
-    epochs: Epochs = 10,
-    batch_size: BatchSize = 50,
-    optimiser: Optimiser = "adam",
-    learning_rate: LearningRate = 1e-3,
-    momentum: Momentum = 0.0,
+    epochs: Epochs = None,
+    batch_size: BatchSize = None,
+    optimiser: Optimiser = None,
+    learning_rate: LearningRate = None,
+    cool_down: CoolDown = None,
+    momentum: Momentum = None,
     gradient_limit: GradientLimit = None,
     samples: Measured = 1000,
     device: options.Device = "cpu",
@@ -104,21 +129,25 @@ def train(
     goes on where it was interrupted; more --epochs go on where it ended. SENSE and ADV_ERR, by dual bounds, are
     measured where a radius is given, also for objectives that need none.
 
+    reachbox train --data mnist --preset recommended --out runs/best
+
     reachbox train --data mnist --objective sensitivity --weight 1e-6 --sigma 0.05 --out runs/sm
     """
     from reachbox.cli.objective import ObjectiveOptions
     from reachbox.cli.radius import RadiusOptions
     from reachbox.cli.samples import DataOptions
     from reachbox.cli.training import Training
-    from reachbox.training import Settings
+    from reachbox.cli.training_settings import SettingsOptions
 
     training = Training(
         folder=out,
         data=DataOptions(data, data_dir, label, one_hot, split, standardise, seed=seed),
         network=network,
+        preset=preset,
         objective=ObjectiveOptions(objective, l2, weight, method, tuple(option or ())),
         radius=RadiusOptions.of(eps, sigma, within),
-        settings=Settings(epochs, batch_size, optimiser, learning_rate, momentum, gradient_limit, seed),
+        settings=SettingsOptions(epochs, batch_size, optimiser, learning_rate, momentum, gradient_limit, cool_down),
+        seed=seed,
         measured=samples,
         device=device,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,12 +17,16 @@ from reachbox.cli.progress import training_progress
 from reachbox.cli.radius import RadiusOptions
 from reachbox.cli.samples import DataOptions
 from reachbox.cli.tables import duration, facts, headline, metric, numbers_table
+from reachbox.cli.torchrun import process_group
+from reachbox.cli.training_settings import SettingsOptions
 from reachbox.data import Dataset
 from reachbox.errors import InputError
 from reachbox.network.architectures import build
 from reachbox.report.versions import versions
-from reachbox.training import Epoch, Settings, State
+from reachbox.training import PRESETS, Epoch, Preset, State
 from reachbox.training.metrics import Evaluation
+from reachbox.training.presets import TWO_CONVOLUTIONS
+from reachbox.training.processes import Processes
 from reachbox.training.run import RESULT, run
 
 SHOWN = 12
@@ -37,30 +41,55 @@ class Training:
     folder: Path
     data: DataOptions
     network: str | None
+    preset: str | None
     objective: ObjectiveOptions
     radius: RadiusOptions
-    settings: Settings
+    settings: SettingsOptions
+    seed: int
     measured: int
     device: str
 
     def answer(self, as_json: bool) -> Answer:
-        """Train, or go on, and tell what came out."""
+        """Train, or go on, and tell what came out; of several processes the first one tells."""
         if self.radius.within is not None and self.data.standardise:
             raise InputError("within: is in original units, which do not fit standardised samples; leave one out")
-        device = device_of(self.device)
-        dataset = self.data.load()
-        each, words = self.radius.in_units_of(dataset) if self.radius.is_given else (None, "none")
-        objective = self.objective.build(each, self.radius.within)
-        spec = self.network or ("conv:16,32" if len(dataset.input_shape) == 3 else "mlp:25,25,25")
-        module = build(spec, dataset.input_shape, dataset.classes, self.settings.seed).to(device)
-        about = {"data": dataset.name, "network": spec, "objective": self.objective.name, "radius": words}
-        with training_progress(self.settings.epochs) as (on_step, on_epoch):
+        with process_group(device_of(self.device)) as device:
+            about, state = self._train(device)
+            is_first = Processes.present().is_first
+        return self._told(state, about, as_json) if is_first else Answer({}, ())
+
+    def _train(self, device: torch.device) -> tuple[dict[str, str], State]:
+        """What was trained, in words, and its final state."""
+        preset, dataset = self._preset(), self.data.load()
+        radius = self.radius
+        if preset and not radius.is_given:
+            radius = replace(radius, sigma=preset.sigma)
+        each, words = radius.in_units_of(dataset) if radius.is_given else (None, "none")
+        if preset and each is not None:
+            objective = self.objective.changed(preset.objective(each), radius.within)
+        else:
+            objective = self.objective.build(each, radius.within)
+        settings = self.settings.build(preset, self.seed)
+        spec = self.network or (TWO_CONVOLUTIONS if len(dataset.input_shape) == 3 else "mlp:25,25,25")
+        module = build(spec, dataset.input_shape, dataset.classes, self.seed).to(device)
+        named = {"preset": self.preset} if self.preset else {}
+        about = {"data": dataset.name, "network": spec, **named, "objective": objective.name, "radius": words}
+        with training_progress(settings.epochs) as (on_step, on_epoch):
             state = run(
-                self.folder, module, objective, dataset, self.settings,
+                self.folder, module, objective, dataset, settings,
                 evaluations={"test": self._evaluation(dataset, each, device)},
                 about=about, on_step=on_step, on_epoch=on_epoch,
             )  # fmt: skip
-        return self._told(state, about, as_json)
+        return about, state
+
+    def _preset(self) -> Preset | None:
+        """The preset that was asked for, over the epochs that were."""
+        if self.preset is None:
+            return None
+        if self.preset not in PRESETS:
+            raise InputError(f"preset: {', '.join(PRESETS)} are allowed, found {self.preset!r}")
+        preset = PRESETS[self.preset]
+        return preset if self.settings.epochs is None else preset.lasting(self.settings.epochs)
 
     def _evaluation(self, dataset: Dataset, radius: Tensor | None, device: torch.device) -> Evaluation:
         """The metrics on the first test samples; without a radius only those that need none."""
@@ -71,7 +100,7 @@ class Training:
     def _told(self, state: State, about: Mapping[str, str], as_json: bool) -> Answer:
         result = self.folder / RESULT
         run_facts = {"folder": str(self.folder), **about, "result": str(result)}
-        record = {**run_facts, "epochs": state.epoch, "seed": self.settings.seed}
+        record = {**run_facts, "epochs": state.epoch, "seed": self.seed}
         history = [epoch.row() for epoch in state.history]
         return Answer(
             record={**record, "history": history, "versions": dict(versions())},

@@ -73,7 +73,10 @@ def sensitivity_record(result: Reach, summary: Summary) -> dict[str, Plain]:
 
 
 def certificate_record(certificate: Certificate) -> dict[str, Plain]:
-    """What is proven of each sample, and the two errors; `margin` is `[sample][class]`, 0 at the sample's label."""
+    """What is proven of each sample, and the two errors; `margin` is `[sample][class]`, 0 at the sample's label.
+
+    `solved` tells of each sample whether the method ended its search.
+    """
     certified = certificate.certified
     record = {
         "samples": len(certified),
@@ -82,6 +85,7 @@ def certificate_record(certificate: Certificate) -> dict[str, Plain]:
         "error": certificate.error,
         "certified": certified,
         "correct": certificate.correct,
+        "solved": certificate.solved,
         "labels": certificate.labels,
         "margin": certificate.margin,
     }

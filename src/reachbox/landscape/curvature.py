@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from reachbox.errors import InputError
 from reachbox.landscape.energy import Array, Energy
 
-HESSIAN_ROWS_AT_ONCE = 64
+SOFT = 1e-5
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,13 @@ class Inertia:
 
 
 def hessian(energy: Energy, point: Array) -> Array:
-    """The full Hessian at `point`, `(dimension, dimension)`, row by row from products with unit vectors."""
-    rows = np.empty((energy.dimension, energy.dimension))
-    for begin in range(0, energy.dimension, HESSIAN_ROWS_AT_ONCE):
-        units = np.eye(energy.dimension)[begin : begin + HESSIAN_ROWS_AT_ONCE]
-        rows[begin : begin + len(units)] = energy.hessian_vector(np.tile(point, (len(units), 1)), units)
-    return np.asarray((rows + rows.T) / 2)
+    """The full Hessian at `point`, `(dimension, dimension)`."""
+    return energy.hessian(point)
 
 
 def eigenvalues(energy: Energy, point: Array) -> Array:
     """The Hessian's eigenvalues at `point` in ascending order, those of the energy's continuous symmetries left out."""
-    modes = energy.zero_modes(point[None])[0]
-    matrix = hessian(energy, point)
-    if len(modes) == 0:
-        return np.asarray(np.linalg.eigvalsh(matrix))
-    complete, _ = np.linalg.qr(modes.T, mode="complete")
-    rest = complete[:, len(modes) :]
-    return np.asarray(np.linalg.eigvalsh(rest.T @ matrix @ rest))
+    return _eigenvalues(hessian(energy, point), energy.zero_modes(point[None])[0])
 
 
 def inertia(energy: Energy, point: Array, threshold: float = 1e-7) -> Inertia:
@@ -58,11 +49,59 @@ def inertia(energy: Energy, point: Array, threshold: float = 1e-7) -> Inertia:
 
     Raises `InputError` for a negative threshold.
     """
+    return certificate(energy, point, threshold).inertia
+
+
+@dataclass(frozen=True, eq=False)
+class Certificate:
+    """What all eigenvalues tell of a stationary point; `soft` are those below `SOFT`, ascending.
+
+    `error` is how far the energy is from that of the stationary point beside it by Newton's model, half of `g H^-1 g`:
+    an estimate, infinite where the Hessian is singular.
+    """
+
+    inertia: Inertia
+    error: float
+    soft: Array
+
+
+def certificate(energy: Energy, point: Array, threshold: float = 1e-7) -> Certificate:
+    """The inertia at `point` with what stands behind it. Raises `InputError` for a negative threshold."""
     if not threshold >= 0:
         raise InputError(f"inertia: the threshold must not be negative, found {threshold}")
-    values = eigenvalues(energy, point)
+    matrix, rigid = hessian(energy, point), energy.zero_modes(point[None])[0]
+    values = _eigenvalues(matrix, rigid)
     negative, positive = int((values < -threshold).sum()), int((values > threshold).sum())
-    return Inertia(negative, len(values) - negative - positive, positive, threshold)
+    signs = Inertia(negative, len(values) - negative - positive, positive, threshold)
+    error = _decrement(matrix + rigid.T @ rigid, energy.value_and_gradient(point[None])[1][0])
+    return Certificate(signs, error, values[values < SOFT])
+
+
+def _decrement(matrix: Array, gradient: Array) -> float:
+    coupled = _coupled(matrix)
+    alone = np.diag(matrix)[~coupled]
+    try:
+        step = np.linalg.solve(matrix[np.ix_(coupled, coupled)], gradient[coupled])
+    except np.linalg.LinAlgError:
+        return float("inf")
+    if not alone.all():
+        return float("inf")
+    return 0.5 * abs(float(gradient[coupled] @ step + (np.square(gradient[~coupled]) / alone).sum()))
+
+
+def _eigenvalues(matrix: Array, rigid: Array) -> Array:
+    """In ascending order; what couples to nothing, such as an idle unit's weight, is an eigenvector itself."""
+    if len(rigid):
+        complete, _ = np.linalg.qr(rigid.T, mode="complete")
+        rest = complete[:, len(rigid) :]
+        return np.asarray(np.linalg.eigvalsh(rest.T @ matrix @ rest))
+    coupled = _coupled(matrix)
+    bends = np.linalg.eigvalsh(matrix[np.ix_(coupled, coupled)])
+    return np.sort(np.concatenate([bends, np.diag(matrix)[~coupled]]))
+
+
+def _coupled(matrix: Array) -> npt.NDArray[np.bool_]:
+    return np.asarray((matrix != np.diag(np.diag(matrix))).any(axis=1))
 
 
 @dataclass(frozen=True)
@@ -81,7 +120,7 @@ def lowest_modes(energy: Energy, points: Array, guesses: Array, iterations: int,
     """The lowest eigenpair at each point, by LOBPCG with one vector, from `guesses` `(replicas, dimension)`.
 
     Orthogonal to the energy's zero modes. Stops after `iterations` products, or once every residual is below
-    `tolerance` times its eigenvalue (or times 1, where the eigenvalue is smaller). Source: Knyazev 2001.
+    `tolerance` times its eigenvalue. Source: Knyazev 2001.
     """
     project = _off(energy.zero_modes(points))
     vectors = _normalised(project(guesses))
@@ -91,7 +130,7 @@ def lowest_modes(energy: Energy, points: Array, guesses: Array, iterations: int,
         values = (vectors * images).sum(axis=1)
         residuals = images - values[:, None] * vectors
         norms = np.linalg.norm(residuals, axis=1)
-        if np.all(norms <= tolerance * np.maximum(1.0, np.abs(values))):
+        if np.all(norms <= tolerance * np.abs(values)):
             break
         search = _normalised(project(residuals))
         image = project(energy.hessian_vector(points, search))

@@ -6,9 +6,9 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,7 +17,9 @@ from reachbox.landscape.curvature import Inertia
 from reachbox.landscape.energy import Array
 from reachbox.landscape.search import Crossing
 from reachbox.landscape.stationary_point import Catalogue, StationaryPoint, Tolerance
+from reachbox.landscape.stored import Attempt, Minimum, Outcome, TransitionState
 
+VERSION = 1
 SCHEMA = """
 CREATE TABLE configuration (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE attempts (
@@ -25,12 +27,14 @@ CREATE TABLE attempts (
 );
 CREATE TABLE minima (
     id INTEGER PRIMARY KEY, energy REAL NOT NULL, rms REAL NOT NULL, negative INTEGER, zero INTEGER,
-    positive INTEGER, threshold REAL, point BLOB NOT NULL, invariant BLOB NOT NULL,
+    positive INTEGER, threshold REAL, kinks INTEGER NOT NULL, width REAL, error REAL, soft BLOB,
+    point BLOB NOT NULL, invariant BLOB NOT NULL,
     searches INTEGER NOT NULL DEFAULT 0, attempt INTEGER NOT NULL REFERENCES attempts (id)
 );
 CREATE TABLE transition_states (
     id INTEGER PRIMARY KEY, energy REAL NOT NULL, rms REAL NOT NULL, negative INTEGER, zero INTEGER,
-    positive INTEGER, threshold REAL, point BLOB NOT NULL, invariant BLOB NOT NULL,
+    positive INTEGER, threshold REAL, kinks INTEGER NOT NULL, width REAL, error REAL, soft BLOB,
+    point BLOB NOT NULL, invariant BLOB NOT NULL,
     first INTEGER NOT NULL REFERENCES minima (id), second INTEGER NOT NULL REFERENCES minima (id),
     attempt INTEGER NOT NULL REFERENCES attempts (id)
 );
@@ -39,87 +43,77 @@ CREATE TABLE finds (
     energy REAL NOT NULL, attempt INTEGER NOT NULL REFERENCES attempts (id)
 );
 """
-COLUMNS = "energy, rms, negative, zero, positive, threshold, point, invariant"
-
-
-@dataclass(frozen=True, eq=False)
-class Minimum:
-    """A stored minimum and its number."""
-
-    id: int
-    found: StationaryPoint
-    searches: int
-
-
-@dataclass(frozen=True, eq=False)
-class TransitionState:
-    """A stored transition state, its number, and those of the minima it joins; they can be one and the same."""
-
-    id: int
-    found: StationaryPoint
-    first: int
-    second: int
-
-
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What one job brings home: `minima` reached by quenches alone, `crossings`, and counts of how its searches ended.
-
-    Every point has its inertia unless it was known when the job began. `searched` lists the minima it set out from.
-    """
-
-    kind: str
-    seed: int
-    minima: Sequence[StationaryPoint] = ()
-    crossings: Sequence[Crossing] = ()
-    searched: Sequence[int] = ()
-    counts: dict[str, int] = field(default_factory=dict)
-    seconds: float = 0.0
+COLUMNS = "energy, rms, negative, zero, positive, threshold, kinks, width, error, soft, point, invariant"
 
 
 class Database:
     """Minima, transition states and attempts of one problem, in one SQLite file in WAL mode.
 
     What a call has stored survives the end of the process at any later moment. A `strict` database takes no point
-    without its inertia. Opening a file that belongs to another problem, or was made with another tolerance or
-    strictness, raises `FileError`. One process writes; any number may read.
+    without its inertia. `about` is kept with the problem, for whoever reads the file. Opening a file that belongs to
+    another problem, or was made with another tolerance or strictness, raises `FileError`. One process writes; any
+    number may read.
     """
 
     def __init__(
-        self, path: Path | str, problem: dict[str, object], tolerance: Tolerance | None = None, strict: bool = True
+        self,
+        path: Path | str,
+        problem: dict[str, object],
+        tolerance: Tolerance | None = None,
+        strict: bool = True,
+        about: dict[str, object] | None = None,
     ) -> None:
-        self.path = Path(path)
-        self.tolerance = tolerance or Tolerance()
-        self.strict = strict
+        tolerance = tolerance or Tolerance()
         configuration = {
             "problem": problem,
-            "energy_tolerance": self.tolerance.energy,
-            "invariant_tolerance": self.tolerance.invariant,
+            "energy_tolerance": tolerance.energy,
+            "invariant_tolerance": tolerance.invariant,
             "strict": strict,
+            "about": about or {},
         }
+        self._open(Path(path), configuration)
+
+    @classmethod
+    def existing(cls, path: Path | str) -> Self:
+        """The database in a file that must be there, of whatever problem; raises `FileError` where it is not."""
+        path = Path(path)
+        if not path.is_file():
+            raise FileError(f"{path}: no such file")
+        database = cls.__new__(cls)
+        database._open(path, None)
+        return database
+
+    def _open(self, path: Path, wanted: dict[str, object] | None) -> None:
+        self.path = path
         try:
-            self._connection = sqlite3.connect(self.path, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection = sqlite3.connect(path, isolation_level=None)
+            if wanted is not None:
+                self._create(wanted)
+            rows = self._connection.execute("SELECT key, value FROM configuration").fetchall()
+            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.execute("PRAGMA foreign_keys = ON")
-            self._prepare(configuration)
         except sqlite3.Error as error:
-            raise FileError(f"{self.path}: not a landscape database, or not readable: {error}") from None
+            raise FileError(f"{path}: not a landscape database, or not readable: {error}") from None
+        if version != VERSION:
+            raise FileError(f"{path}: a landscape database of form {version}; this version of reachbox reads {VERSION}")
+        self.configuration: dict[str, Any] = {key: json.loads(value) for key, value in rows}
+        _check_same(path, self.configuration, json.loads(json.dumps(wanted or {})))
+        self.tolerance = Tolerance(self.configuration["energy_tolerance"], self.configuration["invariant_tolerance"])
+        self.strict = bool(self.configuration["strict"])
         self._minima = self._catalogue("minima")
         self._states = self._catalogue("transition_states")
 
-    def _prepare(self, configuration: dict[str, object]) -> None:
-        wanted = {key: json.dumps(value, sort_keys=True) for key, value in configuration.items()}
+    def _create(self, configuration: dict[str, object]) -> None:
+        """The tables and the configuration, in an empty file."""
+        self._connection.execute("PRAGMA journal_mode = WAL")
         with self._transaction() as connection:
             if not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+                connection.execute(f"PRAGMA user_version = {VERSION}")
                 for statement in filter(str.strip, SCHEMA.split(";")):
                     connection.execute(statement)
-                connection.executemany("INSERT INTO configuration VALUES (?, ?)", wanted.items())
-            stored = dict(connection.execute("SELECT key, value FROM configuration"))
-        for key, value in wanted.items():
-            if stored.get(key) != value:
-                found = stored.get(key, "missing")
-                raise FileError(f"{self.path}: belongs to another exploration, its {key} is {found}, not {value}")
+                rows = [(key, json.dumps(value, sort_keys=True)) for key, value in configuration.items()]
+                connection.executemany("INSERT INTO configuration VALUES (?, ?)", rows)
 
     def __enter__(self) -> Self:
         return self
@@ -172,7 +166,7 @@ class Database:
     def _enter_minimum(self, found: StationaryPoint, attempt: int) -> int:
         number = self._minima.find(found)
         if number is None:
-            sql = f"INSERT INTO minima ({COLUMNS}, attempt) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+            sql = f"INSERT INTO minima ({COLUMNS}, attempt) VALUES (?{', ?' * 12})"
             number = self._inserted(sql, (*self._record(found), attempt))
             self._minima.add(number, found)
         sql = "INSERT INTO finds (minimum, energy, attempt) VALUES (?, ?, ?)"
@@ -183,7 +177,7 @@ class Database:
         ends = [self._enter_minimum(end, attempt) for end in (crossing.first, crossing.second)]
         number = self._states.find(crossing.state)
         if number is None:
-            sql = f"INSERT INTO transition_states ({COLUMNS}, first, second, attempt) VALUES (?{', ?' * 10})"
+            sql = f"INSERT INTO transition_states ({COLUMNS}, first, second, attempt) VALUES (?{', ?' * 14})"
             number = self._inserted(sql, (*self._record(crossing.state), *sorted(ends), attempt))
             self._states.add(number, crossing.state)
         sql = "INSERT INTO finds (transition_state, energy, attempt) VALUES (?, ?, ?)"
@@ -193,7 +187,9 @@ class Database:
         if found.inertia is None and self.strict:
             raise InputError(f"database: a new point needs its inertia, found none at energy {found.energy:.17g}")
         signs = (None,) * 4 if found.inertia is None else astuple(found.inertia)
-        return (found.energy, found.rms, *signs, _bytes(found.point), _bytes(found.invariant))
+        soft = None if found.soft is None else _bytes(found.soft)
+        evidence = (found.energy, found.rms, *signs, found.kinks, found.width, found.error, soft)
+        return (*evidence, _bytes(found.point), _bytes(found.invariant))
 
     def _inserted(self, sql: str, values: tuple[object, ...]) -> int:
         row = self._connection.execute(sql, values).lastrowid
@@ -231,10 +227,31 @@ class Database:
         ranked = sorted(self.minima(), key=lambda minimum: (minimum.searches, minimum.found.energy))
         return ranked[:count]
 
+    def attempts(self) -> list[Attempt]:
+        """All jobs, in the order in which they were stored."""
+        sql = """
+            SELECT kind, seed, outcome, seconds,
+                (SELECT COUNT(*) FROM minima WHERE attempt <= attempts.id),
+                (SELECT COUNT(*) FROM transition_states WHERE attempt <= attempts.id)
+            FROM attempts ORDER BY id
+        """
+        rows = self._connection.execute(sql)
+        return [Attempt(kind, seed, json.loads(counts), *rest) for kind, seed, counts, *rest in rows]
+
     def found_energies(self) -> Array:
         """The energy of every find of a minimum, repeats included; for `chao1` and counts at other tolerances."""
         rows = self._connection.execute("SELECT energy FROM finds WHERE minimum IS NOT NULL").fetchall()
         return np.array([row[0] for row in rows], dtype=np.float64)
+
+
+def _check_same(path: Path, found: object, wanted: object, name: str = "") -> None:
+    """Raises `FileError` for the first setting that is not as wanted."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key, value in wanted.items():
+            _check_same(path, found.get(key), value, key)
+    elif found != wanted:
+        message = f"belongs to another exploration, its {name} is {json.dumps(found)}, not {json.dumps(wanted)}"
+        raise FileError(f"{path}: {message}")
 
 
 def _bytes(numbers: Array) -> bytes:
@@ -242,7 +259,8 @@ def _bytes(numbers: Array) -> bytes:
 
 
 def _stationary_point(row: Sequence[object]) -> StationaryPoint:
-    energy, rms, negative, zero, positive, threshold, point, invariant = row
+    energy, rms, negative, zero, positive, threshold, kinks, width, error, soft, point, invariant = row
     signs = None if negative is None else Inertia(negative, zero, positive, threshold)  # type: ignore[arg-type]
     arrays = [np.frombuffer(blob, dtype="<f8") for blob in (point, invariant)]  # type: ignore[call-overload]
-    return StationaryPoint(arrays[0], energy, rms, arrays[1], signs)  # type: ignore[arg-type]
+    values = None if soft is None else np.frombuffer(soft, dtype="<f8")  # type: ignore[call-overload]
+    return StationaryPoint(arrays[0], energy, rms, arrays[1], signs, kinks, width, error, values)  # type: ignore[arg-type]

@@ -8,10 +8,23 @@ from dataclasses import astuple
 from pathlib import Path
 from xml.etree import ElementTree
 
-from reachbox.landscape.database import Minimum, TransitionState
 from reachbox.landscape.stationary_point import StationaryPoint
+from reachbox.landscape.stored import Minimum, TransitionState
 
-COLUMNS = ["id", "energy", "rms", "negative", "zero", "positive", "threshold"]
+LEVELS = (1e-7, 1e-6, 1e-5)
+COLUMNS = [
+    "id",
+    "energy",
+    "rms",
+    "negative",
+    "zero",
+    "positive",
+    "threshold",
+    "kinks",
+    "width",
+    "error",
+    *(f"negative at {level:g}" for level in LEVELS),
+]
 NAMESPACE = "http://graphml.graphdrawing.org/xmlns"
 
 
@@ -47,7 +60,15 @@ def write_graphml(path: Path, minima: Sequence[Minimum], states: Sequence[Transi
 def _evidence(found: StationaryPoint) -> list[object]:
     """The numbers of a point; those of an inertia that was not computed are empty."""
     signs = [None] * 4 if found.inertia is None else astuple(found.inertia)
-    return [found.energy, found.rms, *signs]
+    return [
+        found.energy,
+        found.rms,
+        *signs,
+        found.kinks,
+        found.width,
+        found.error,
+        *(found.negative_at(level) for level in LEVELS),
+    ]
 
 
 def _write_csv(path: Path, header: list[str], rows: list[list[object]]) -> None:

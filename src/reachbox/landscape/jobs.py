@@ -12,23 +12,25 @@ import numpy as np
 
 from reachbox.errors import InputError
 from reachbox.landscape.basin_hopping import Hopping, basin_hopping
-from reachbox.landscape.database import Database, Minimum, Outcome
+from reachbox.landscape.database import Database
 from reachbox.landscape.disconnectivity import disconnectivity
 from reachbox.landscape.elastic_band import ElasticBand, elastic_bands
 from reachbox.landscape.energy import Array, Energy, perturb
 from reachbox.landscape.minimise import minimise
 from reachbox.landscape.search import Search, Searching
 from reachbox.landscape.stationary_point import Catalogue
+from reachbox.landscape.stored import Minimum, Outcome
 
-Kind: TypeAlias = Literal["quench", "hop", "climb_from_minima", "climb_from_random", "connect"]
-KINDS: tuple[Kind, ...] = ("quench", "hop", "climb_from_minima", "climb_from_random", "connect")
+Kind: TypeAlias = Literal["quench", "kick", "hop", "climb_from_minima", "climb_from_random", "connect"]
+KINDS: tuple[Kind, ...] = ("quench", "kick", "hop", "climb_from_minima", "climb_from_random", "connect")
 
 
 @dataclass(frozen=True)
 class Exploration:
     """How to explore. Jobs of the `kinds` take turns, each with `batch` searches.
 
-    `quench` minimises random starts. `hop` sends `walkers` from the minima searched least so far on a walk by basin
+    `quench` minimises random starts, `kick` the minima searched least so far, moved by `kick_noise` times U(.1, 1)
+    typical moves, with some idle units set going. `hop` sends `walkers` from those on a walk by basin
     hopping. `climb_from_minima` climbs from those, moved by `noise` times U(.2, 1) typical moves in each variable;
     `climb_from_random` from random starts relaxed by a few steps: either finds states that the other misses. `connect`
     relaxes elastic bands between `pairs` of minima that no path joins yet, or any where all are joined, and climbs
@@ -42,6 +44,7 @@ class Exploration:
     hopping: Hopping = field(default_factory=Hopping)
     band: ElasticBand = field(default_factory=ElasticBand)
     noise: float = 0.35
+    kick_noise: float = 1.0
     relaxation_steps: int = 20
     walkers: int = 16
     pairs: int = 8
@@ -95,7 +98,9 @@ def run(energy: Energy, options: Exploration, job: Job) -> Outcome:
     generator = np.random.default_rng([options.seed, job.seed])
     search = Search(energy, options.searching, job.known_minima, job.known_transition_states)
     if job.kind == "quench":
-        search.quench(energy.random_points(options.batch, generator))
+        search.quench(energy.random_points(options.batch, generator), _widest(options, generator))
+    elif job.kind == "kick":
+        search.quench(_kicked(energy, options, job, generator), _widest(options, generator))
     elif job.kind == "hop":
         _hop(search, options, job, generator)
     elif job.kind == "connect":
@@ -105,6 +110,18 @@ def run(energy: Energy, options: Exploration, job: Job) -> Outcome:
         search.climb(starts, generator.standard_normal(starts.shape))
     seconds = time.perf_counter() - begin
     return Outcome(job.kind, job.seed, search.minima, search.crossings, job.searched, dict(search.counts), seconds)
+
+
+def _widest(options: Exploration, generator: np.random.Generator) -> Array | None:
+    """At which bend each quench of a smoothed loss begins: any but the narrowest, unless that is the only one."""
+    smoothing = options.searching.smoothing
+    return None if smoothing is None else generator.choice(smoothing.widths[:-1] or smoothing.widths, options.batch)
+
+
+def _kicked(energy: Energy, options: Exploration, job: Job, generator: np.random.Generator) -> Array:
+    assert job.starts is not None
+    sizes = options.kick_noise * generator.uniform(0.1, 1.0, len(job.starts))
+    return perturb(energy, energy.revived(job.starts, generator), sizes, generator)
 
 
 def _hop(search: Search, options: Exploration, job: Job, generator: np.random.Generator) -> None:

@@ -9,11 +9,14 @@ import numpy as np
 import numpy.typing as npt
 
 from reachbox.errors import InputError
+from reachbox.landscape.condense import condense
+from reachbox.landscape.condensed_search import climb_condensed, condensed_ends, follow_state
 from reachbox.landscape.energy import Array, Energy
-from reachbox.landscape.minimise import Minimiser, Quench, minimise
+from reachbox.landscape.minimise import Minimiser, Quench, Status, minimise
+from reachbox.landscape.newton import Newton
 from reachbox.landscape.paths import downhill_ends
-from reachbox.landscape.settle import Settling, settle
-from reachbox.landscape.smoothing import Smoothing, follow_minima
+from reachbox.landscape.settle import Settled, Settling, settle
+from reachbox.landscape.smoothing import Smoothing, follow_minima, smoothed
 from reachbox.landscape.stationary_point import Catalogue, StationaryPoint, certified, stationary_points
 from reachbox.landscape.transition_states import Climb, EigenvectorFollowing, climb
 
@@ -57,12 +60,18 @@ class Searching:
         return cls(minimiser, EigenvectorFollowing.for_networks(rms), push=0.1, threshold=1e-6)
 
     @classmethod
-    def for_smoothed_relu(cls, width: float, rms: float = 1e-6) -> Searching:
-        """Certified minima of a ReLU network, bent smoothly over `width`."""
+    def for_smoothed_relu(cls, width: float, rms: float = 1e-7) -> Searching:
+        """Certified minima and transition states of a ReLU network, bent smoothly over `width`.
+
+        Minima are quenched ten times tighter than `rms`, to which transition states converge.
+        """
         own = cls.for_networks(rms)
         widths = tuple(wider for wider in Smoothing().widths if wider > width)
-        smoothing = Smoothing((*widths, width), own.minimiser)
-        return replace(own, threshold=1e-7, smoothing=smoothing, settling=Settling(minimiser=own.minimiser))
+        descent = replace(Smoothing().minimiser, rms=rms / 10)
+        smoothing = Smoothing((*widths, width), descent, Newton(rms=rms / 10, max_steps=100))
+        following = replace(own.following, rms=1e-5)
+        settling = Settling(minimiser=own.minimiser)
+        return replace(own, following=following, threshold=1e-7, smoothing=smoothing, settling=settling)
 
     @classmethod
     def as_published(cls, rms: float = 1e-3) -> Searching:
@@ -91,11 +100,15 @@ class Search:
         self._minima = _Certifier(energy, options, minima)
         self._states = _Certifier(energy, options, states)
 
-    def quench(self, starts: Array) -> None:
-        """Minimise each start."""
-        if self.options.smoothing is not None:
-            starts = follow_minima(self.energy, starts, self.options.smoothing).points
-        self.keep(minimise(self.energy, starts, self.options.minimiser))
+    def quench(self, starts: Array, widest: Array | None = None) -> None:
+        """Minimise each start; on a smoothed loss from the bend `widest` `(replicas,)` of each down to its own."""
+        if self.options.smoothing is None:
+            self.keep(minimise(self.energy, starts, self.options.minimiser))
+            return
+        followed = follow_minima(self.energy, starts, self.options.smoothing, widest)
+        reached = followed.widths == self.options.smoothing.widths[-1]
+        status = np.where(reached, Status.CONVERGED, Status.STALLED)
+        self.keep(Quench(followed.points, followed.energies, followed.rms, status, np.zeros(len(starts), np.int64)))
 
     def keep(self, quench: Quench) -> None:
         """Keep the minima of a quench that is done."""
@@ -105,29 +118,56 @@ class Search:
 
     def climb(self, starts: Array, guesses: Array) -> None:
         """Climb from each start, and walk down both sides of every transition state that is reached."""
-        end = climb(self.energy, starts, guesses, self.options.following)
+        end = self._climbed(starts, guesses)
         self.counts["searches"] += len(starts)
         self.counts["converged"] += int(end.converged.sum())
         states, rows = self._found_states(end)
         self.counts["transition_states"] += len(states)
         if not states:
             return
-        descent = replace(self.options.minimiser, max_step=self.options.following.tangent.max_step)
-        sides = downhill_ends(self.energy, end.points[rows], end.modes[rows], self.options.push, descent)
-        pairs = zip(states, *map(self._found_minima, sides), strict=True)
-        for state, first, second in pairs:
-            self._connect(state, first, second)
+        sides = self._ends(end.points[rows], end.modes[rows])
+        pairs = zip(states, end.modes[rows], *map(self._found_minima, sides), strict=True)
+        for state, mode, first, second in pairs:
+            self._connect(state, mode, first, second)
 
-    def _connect(self, state: StationaryPoint, first: StationaryPoint | None, second: StationaryPoint | None) -> None:
+    def _climbed(self, starts: Array, guesses: Array) -> Climb:
+        smoothing = self.options.smoothing
+        if smoothing is None:
+            return climb(self.energy, starts, guesses, self.options.following)
+        network = smoothed(self.energy, smoothing.widths[-1])
+        newton = replace(smoothing.newton, rms=self.options.minimiser.rms)
+        return climb_condensed(network, starts, guesses, self.options.following, newton)
+
+    def _ends(self, states: Array, modes: Array) -> tuple[Quench, Quench]:
+        smoothing, longest = self.options.smoothing, self.options.following.tangent.max_step
+        if smoothing is None:
+            descent = replace(self.options.minimiser, max_step=longest)
+            return downhill_ends(self.energy, states, modes, self.options.push, descent)
+        network = smoothed(self.energy, smoothing.widths[-1])
+        return condensed_ends(network, states, modes, self.options.push, smoothing, longest)
+
+    def _connect(
+        self, state: StationaryPoint, mode: Array, first: StationaryPoint | None, second: StationaryPoint | None
+    ) -> None:
         """Keep a crossing whose ends are minima below it; of a failed one keep the end that is a minimum."""
-        if first is not None and second is not None and max(first.energy, second.energy) < state.energy:
-            self.crossings.append(Crossing(state, first, second))
+        if first is not None and second is not None and _barrier(state, first, second) > 0:
+            self.crossings.append(Crossing(self._followed(state, mode), first, second))
             return
         self.counts["unconnected"] += 1
         self.minima += [found for found in (first, second) if found is not None]
 
+    def _followed(self, state: StationaryPoint, mode: Array) -> StationaryPoint:
+        """A new state of a smoothed loss with the width down to which it survives."""
+        smoothing = self.options.smoothing
+        if smoothing is None or self._states.was_known(state):
+            return state
+        reached = follow_state(self.energy, state.point, mode, smoothing.widths[-1], smoothing.newton)
+        return replace(state, width=reached)
+
     def _found_minima(self, quench: Quench) -> list[StationaryPoint | None]:
         found = stationary_points(self.energy, quench.points)
+        if self.options.smoothing is not None:
+            found = [replace(point, width=self.options.smoothing.widths[-1]) for point in found]
         pairs = zip(found, quench.converged, strict=True)
         return [self._checked_minimum(point) if converged else None for point, converged in pairs]
 
@@ -135,9 +175,18 @@ class Search:
         if self.options.settling is None or self._minima.is_known(point):
             checked = self._minima.check(point)
             return checked if self.options.settling is not None or _is_minimum(checked) else None
-        settled = settle(self.energy, point.point, self.options.settling)
+        settled = self._settled(point.point, self.options.settling)
         self.counts["settled" if settled.is_settled else "unsettled"] += 1
-        return self._minima.check(settled.found) if settled.is_settled else None
+        return self._minima.check(replace(settled.found, width=point.width)) if settled.is_settled else None
+
+    def _settled(self, point: Array, options: Settling) -> Settled:
+        """`settle` in the space of the units that are not idle: the others have no direction of negative curvature."""
+        if self.options.smoothing is None:
+            return settle(self.energy, point, options)
+        condensed = condense(smoothed(self.energy, self.options.smoothing.widths[-1]), point, parallel=0.0)
+        settled = settle(condensed.energy, condensed.point, options)
+        (lifted,) = stationary_points(self.energy, condensed.lift(settled.found.point[None]))
+        return replace(settled, found=lifted)
 
     def _found_states(self, end: Climb) -> tuple[list[StationaryPoint], npt.NDArray[np.intp]]:
         """The strict transition states, and the rows in which they stand."""
@@ -145,6 +194,12 @@ class Search:
         checked = [self._states.check(point) for point in stationary_points(self.energy, end.points[rows])]
         strict = [_is_transition_state(point) for point in checked]
         return [point for point, kept in zip(checked, strict, strict=True) if kept], rows[np.array(strict, dtype=bool)]
+
+
+def _barrier(state: StationaryPoint, first: StationaryPoint, second: StationaryPoint) -> float:
+    """How far the state lies above the higher of its ends, less what their energies may be off, where that is known."""
+    higher = max(first, second, key=lambda end: end.energy)
+    return state.energy - higher.energy - (state.error or 0.0) - (higher.error or 0.0)
 
 
 def _is_minimum(point: StationaryPoint) -> bool:
@@ -167,13 +222,18 @@ class _Certifier:
         """Whether the point was known before or has been met since."""
         return self._known.find(point) is not None or self._met.find(point) is not None
 
+    def was_known(self, point: StationaryPoint) -> bool:
+        """Whether the point was known before."""
+        return self._known.find(point) is not None
+
     def check(self, point: StationaryPoint) -> StationaryPoint:
         """The point as it is where it is known, else with its inertia."""
         if not self._options.strict or self._known.find(point) is not None:
             return point
         number = self._met.find(point)
         if number is not None:
-            return replace(point, inertia=self._certified[number].inertia)
+            met = self._certified[number]
+            return replace(point, inertia=met.inertia, error=met.error, soft=met.soft)
         self._met.add(len(self._certified), point)
         known_inertia = point.inertia is not None
         self._certified.append(point if known_inertia else certified(self._energy, point, self._options.threshold))

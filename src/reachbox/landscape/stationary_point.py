@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from reachbox.errors import InputError
-from reachbox.landscape.curvature import Inertia, inertia
+from reachbox.landscape.curvature import Inertia, certificate
 from reachbox.landscape.energy import Array, Energy
 from reachbox.landscape.minimise import root_mean_square
 
@@ -17,7 +17,9 @@ from reachbox.landscape.minimise import root_mean_square
 class StationaryPoint:
     """A converged point with its evidence: energy, RMS gradient, and the Hessian's inertia where it was computed.
 
-    `invariant` is what the energy's symmetric copies share.
+    `invariant` is what the energy's symmetric copies share, `kinks` how many kinks or bends of ReLU hold a sample.
+    `width` is, on a smoothed loss, the narrowest bend down to which the point was followed. `error` estimates how far
+    the energy is from that of the exact stationary point, and `soft` holds the Hessian's eigenvalues below 1e-5.
     """
 
     point: Array
@@ -25,18 +27,30 @@ class StationaryPoint:
     rms: float
     invariant: Array
     inertia: Inertia | None = None
+    kinks: int = 0
+    width: float | None = None
+    error: float | None = None
+    soft: Array | None = None
+
+    def negative_at(self, threshold: float) -> int | None:
+        """How many eigenvalues lie below `-threshold`; None where they were not computed."""
+        return None if self.soft is None else int((self.soft < -threshold).sum())
 
 
 def stationary_points(energy: Energy, points: Array) -> list[StationaryPoint]:
     """Energy, RMS gradient and invariant of each point `(replicas, dimension)`; the inertia is not computed."""
     values, gradients = energy.value_and_gradient(points)
-    columns = zip(points, values, root_mean_square(gradients), energy.invariant(points), strict=True)
-    return [StationaryPoint(point, float(value), float(rms), invariant) for point, value, rms, invariant in columns]
+    evidence = (values, root_mean_square(gradients), energy.invariant(points), energy.kinks(points))
+    return [
+        StationaryPoint(point, float(value), float(rms), invariant, kinks=int(kinks))
+        for point, value, rms, invariant, kinks in zip(points, *evidence, strict=True)
+    ]
 
 
 def certified(energy: Energy, found: StationaryPoint, threshold: float) -> StationaryPoint:
-    """The same point with its inertia, by all eigenvalues of the full Hessian."""
-    return replace(found, inertia=inertia(energy, found.point, threshold))
+    """The same point with its inertia, by all eigenvalues of the full Hessian, and its energy's error."""
+    evidence = certificate(energy, found.point, threshold)
+    return replace(found, inertia=evidence.inertia, error=evidence.error, soft=evidence.soft)
 
 
 @dataclass(frozen=True)

@@ -34,16 +34,17 @@ def build(spec: str, input_shape: tuple[int, ...], classes: int, seed: int = 0) 
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         if kind == "mlp":
-            module = _mlp(_sizes(spec, rest), input_shape, classes)
+            module = _mlp(layer_sizes(spec, rest), input_shape, classes)
         elif kind == "conv":
-            module = _conv(_sizes(spec, rest), input_shape, classes)
+            module = _conv(layer_sizes(spec, rest), input_shape, classes)
         else:
             module = _made_by(spec, kind, rest, input_shape, classes)
         _check_output(spec, module, input_shape, classes)
     return module
 
 
-def _sizes(spec: str, listing: str) -> list[int]:
+def layer_sizes(spec: str, listing: str) -> list[int]:
+    """The numbers of a `listing` such as `25,25,25`; raises `InputError`, with the whole `spec`, for anything else."""
     sizes = [int(size) for size in listing.split(",") if size.strip().isdecimal()]
     if len(sizes) != listing.count(",") + 1 or min(sizes) < 1:
         raise InputError(f"network: layer sizes are whole numbers from 1, separated by commas; found {spec!r}")

@@ -11,14 +11,14 @@ from reachbox.errors import FileError
 from reachbox.file_access import reading
 from reachbox.network.graph import Network
 
-ALLOWED = ".onnx and .safetensors (written by reachbox) are read"
+ALLOWED = ".onnx, .onnx.gz and .safetensors (written by reachbox) are read"
 PICKLED = (".bin", ".ckpt", ".joblib", ".pickle", ".pkl", ".pt", ".pt2", ".pth")
 ZIP = b"PK\x03\x04"
 PICKLE = b"\x80"
 
 
 def load(path: str | os.PathLike[str]) -> Network:
-    """The network in an `.onnx` file, or in a `.safetensors` file that `save` wrote.
+    """The network in an `.onnx` or `.onnx.gz` file, or in a `.safetensors` file that `save` wrote.
 
     Whatever could run code when it is read is refused by suffix and by content: `.pt`, `.pth`, `.pkl`, and `.pt2`
     too, whose reader in torch unpickles and evaluates text. Every weight is finite.
@@ -30,7 +30,7 @@ def load(path: str | os.PathLike[str]) -> Network:
     suffix = file.suffix.lower()
     if suffix in PICKLED or is_pickled(head):
         raise FileError(f"{file}: reading it could run code in it; export the model to ONNX or save it with reachbox")
-    if suffix == ".onnx":
+    if file.name.lower().endswith((".onnx", ".onnx.gz")):
         from reachbox.network.onnx import read_onnx
 
         return read_onnx(file)

@@ -18,11 +18,16 @@ from reachbox.reach.crown import Crown
 from reachbox.reach.dual import Dual
 from reachbox.reach.exact import Exact, exact_stack
 from reachbox.reach.interval import Interval
+from reachbox.reach.lp import Lp
 from reachbox.reach.method import Method
+from reachbox.reach.milp import Milp
 from reachbox.reach.result import Kind, Reach
 from reachbox.reach.sampled import Sampled
+from reachbox.reach.smt import Smt
 
-METHODS: dict[str, type[Method]] = {method.name: method for method in (Sampled, Interval, Dual, Crown, Alpha, Exact)}
+METHODS: dict[str, type[Method]] = {
+    method.name: method for method in (Sampled, Interval, Dual, Crown, Alpha, Lp, Milp, Smt, Exact)
+}
 
 
 def reach(
@@ -35,11 +40,12 @@ def reach(
 ) -> Reach:
     """The range of every output of `network` when its input ranges over `box`.
 
-    `method` is a name (`sampled`, `interval`, `dual`, `crown`, `alpha`, `exact`) or a method with its own options,
-    such as `Dual(intersect=True)`. `objective` `C`, `(k, outputs)` or `(batch, k, outputs)`, bounds `C y` instead of
-    the outputs `y` themselves: margins and specifications. Computes in `dtype` on the box's device; training may pass
-    float32. The result's `lower` and `upper` are `(batch, outputs)` (or `k`), and its `kind` says whether they are an
-    estimate, sound or exact. For `interval`, `dual` and `crown` they carry gradients to weights, box and objective.
+    `method` is a name (`sampled`, `interval`, `dual`, `crown`, `alpha`, `lp`, `milp`, `smt`, `exact`) or a method with
+    its own options, such as `Dual(intersect=True)`. `objective` `C`, `(k, outputs)` or `(batch, k, outputs)`, bounds
+    `C y` instead of the outputs `y` themselves: margins and specifications. Computes in `dtype` on the box's device;
+    training may pass float32. The result's `lower` and `upper` are `(batch, outputs)` (or `k`), and its `kind` says
+    whether they are an estimate, sound or exact. For `interval`, `dual` and `crown` they carry gradients to weights,
+    box and objective.
 
     Raises `InputError` for shapes that do not fit, weights that are not finite, or bounds that overflow;
     `UnsupportedError` for an operator that the method cannot bound.
@@ -97,6 +103,6 @@ def _check_overflow(result: Reach) -> None:
 
 
 __all__ = [
-    "METHODS", "Alpha", "Crown", "Dual", "Exact", "Interval", "Kind", "Method", "Reach", "Sampled", "exact_stack",
-    "reach",
+    "METHODS", "Alpha", "Crown", "Dual", "Exact", "Interval", "Kind", "Lp", "Method", "Milp", "Reach", "Sampled", "Smt",
+    "exact_stack", "reach",
 ]  # fmt: skip

@@ -88,7 +88,7 @@ def _distinct(objective: Tensor) -> tuple[Tensor, Tensor]:
         return objective[:1], torch.zeros_like(batch)
     if objective.requires_grad:
         return objective, batch
-    objectives, of_sample = objective.unique(dim=0, return_inverse=True)
+    objectives, of_sample = torch.unique(objective, dim=0, return_inverse=True)
     return (objectives, of_sample) if len(objectives) <= MOST_KINDS else (objective, batch)
 
 

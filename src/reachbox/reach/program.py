@@ -18,7 +18,7 @@ from torch import Tensor
 
 from reachbox.errors import UnsupportedError
 from reachbox.network import Network, Node
-from reachbox.network.operators import Affine, MaxPool, Relu
+from reachbox.network.operators import Affine, Linear, MaxPool, Relu, resolve
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -124,6 +124,12 @@ def lower(network: Network) -> Program:
 
     Raises `UnsupportedError` for an operator that is not piecewise linear.
     """
+    blocks, outputs = lower_blocks(network)
+    return assemble(prod(network.input_shape), [*blocks, Block(outputs, 1.0, prod(network.output_shape))])
+
+
+def lower_blocks(network: Network) -> tuple[list[Block], AffineMap]:
+    """The units of a network, and its outputs as a map of them, for a program with something after the outputs."""
     network = network.to(torch.float64, "cpu")
     blocks: list[Block] = []
     values = [AffineMap.of_group(INPUTS, prod(network.input_shape))]
@@ -131,8 +137,7 @@ def lower(network: Network) -> Program:
         for node in network.nodes:
             sources = [values[i] for i in node.inputs]
             values.append(_value(node, sources, blocks))
-    outputs = Block(values[network.output], 1.0, prod(network.output_shape))
-    return assemble(prod(network.input_shape), [*blocks, outputs])
+    return blocks, values[network.output]
 
 
 def _value(node: Node, sources: list[AffineMap], blocks: list[Block]) -> AffineMap:
@@ -141,7 +146,7 @@ def _value(node: Node, sources: list[AffineMap], blocks: list[Block]) -> AffineM
     if isinstance(operator, Affine):
         return _affine(operator, node, sources)
     if isinstance(operator, Relu):
-        return _units(sources[0], operator.negative_slope, prod(node.shape), blocks)
+        return units(sources[0], operator.negative_slope, prod(node.shape), blocks)
     if isinstance(operator, MaxPool):
         return _maximum(operator, sources[0], blocks)
     raise UnsupportedError(
@@ -150,7 +155,8 @@ def _value(node: Node, sources: list[AffineMap], blocks: list[Block]) -> AffineM
     )
 
 
-def _units(source: AffineMap, slope: float, size: int, blocks: list[Block]) -> AffineMap:
+def units(source: AffineMap, slope: float, size: int, blocks: list[Block]) -> AffineMap:
+    """The values of new units; they are appended to `blocks`."""
     blocks.append(Block(source, slope, size))
     return AffineMap.of_group(len(blocks), size)
 
@@ -165,13 +171,32 @@ def _maximum(operator: MaxPool, source: AffineMap, blocks: list[Block]) -> Affin
     for column in windows.T[1:]:
         minus = Matrix(-sparse.eye_array(len(windows)))
         rise = source.rows(column).plus(largest.multiplied(minus))
-        largest = largest.plus(_units(rise, 0.0, len(windows), blocks))
+        largest = largest.plus(units(rise, 0.0, len(windows), blocks))
     return largest
 
 
 def _affine(operator: Affine, node: Node, sources: list[AffineMap]) -> AffineMap:
+    if isinstance(operator, Linear) and len(node.shape) == 1:
+        constant, *matrices = _of_linear(operator)
+    else:
+        constant, *matrices = _of_rows(operator, node, len(sources))
+    total = AffineMap({CONSTANT: constant}, {CONSTANT: abs(constant)}) if constant.nnz else AffineMap({}, {})
+    for matrix, source in zip(matrices, sources, strict=True):
+        total = total.plus(source.multiplied(matrix))
+    return total
+
+
+def _of_linear(operator: Linear) -> list[Matrix]:
+    """The constant and the matrix of a linear operator on a vector."""
+    weight = resolve(operator.weight)
+    bias = weight.new_zeros(len(weight)) if operator.bias is None else resolve(operator.bias)
+    return [Matrix(bias.reshape(-1, 1).numpy()), Matrix(weight.numpy())]
+
+
+def _of_rows(operator: Affine, node: Node, sources: int) -> list[Matrix]:
+    """The constant and the matrix for each source of any affine operator, from its rows."""
     size = prod(node.shape)
-    pieces: list[list[Matrix]] = [[] for _ in sources]
+    pieces: list[list[Matrix]] = [[] for _ in range(sources)]
     constants: list[Tensor] = []
     for start in range(0, size, ROWS_AT_ONCE):
         count = min(ROWS_AT_ONCE, size - start)
@@ -182,10 +207,7 @@ def _affine(operator: Affine, node: Node, sources: list[AffineMap]) -> AffineMap
         for piece, matrix in zip(pieces, operator.transposed(rows), strict=True):
             piece.append(Matrix(matrix.reshape(count, -1).numpy()))
     constant = Matrix(torch.cat(constants).reshape(-1, 1).numpy())
-    total = AffineMap({CONSTANT: constant}, {CONSTANT: abs(constant)}) if constant.nnz else AffineMap({}, {})
-    for piece, source in zip(pieces, sources, strict=True):
-        total = total.plus(source.multiplied(Matrix(sparse.vstack(piece))))
-    return total
+    return [constant, *(Matrix(sparse.vstack(piece)) for piece in pieces)]
 
 
 def assemble(inputs: int, blocks: list[Block]) -> Program:

@@ -54,8 +54,8 @@ class Sampled(Method):
         where = box.centre.unsqueeze(1).expand(batch, count, *network.input_shape)
         generator = torch.Generator().manual_seed(self.seed)
         for position in self._positions(network, generator):
-            point = box.lower + position.to(box.lower) * box.width
-            found = _objective(network, point.clamp(box.lower, box.upper), signed)
+            point = (box.lower + position.to(box.lower) * box.width).clamp(box.lower, box.upper)
+            found = _objective(network, point, signed)
             better = found > best
             best = torch.where(better, found, best)
             where = torch.where(_like(better, where), point.unsqueeze(1), where)

@@ -11,10 +11,27 @@ from reachbox.report import Page, versions, write_page
 from reachbox.studies.boxes import boxes
 from reachbox.studies.chapter import Chapter, Progress, Request
 from reachbox.studies.digits import digits
+from reachbox.studies.fig5 import fig5
+from reachbox.studies.fig6 import fig6
+from reachbox.studies.iris_landscape import landscape
 from reachbox.studies.one_thread import one_thread
+from reachbox.studies.overestimate import overestimate
 from reachbox.studies.sections import words_section
+from reachbox.studies.tables.chapters import table1, table2, table3
+from reachbox.studies.tradeoff import tradeoff
 
-CHAPTERS: Mapping[str, Callable[[Request], Chapter]] = {"digits": digits, "boxes": boxes}
+CHAPTERS: Mapping[str, Callable[[Request], Chapter]] = {
+    "digits": digits,
+    "boxes": boxes,
+    "fig4": overestimate,
+    "landscape": landscape,
+    "fig5": fig5,
+    "fig6": fig6,
+    "table1": table1,
+    "table2": table2,
+    "table3": table3,
+    "tradeoff": tradeoff,
+}
 ALL = "all"
 
 TITLE = "How far can a small change move a network?"

@@ -29,6 +29,7 @@ from reachbox.training.checkpoint import read_checkpoint, write_checkpoint
 from reachbox.training.description import JSON, describe, difference, fingerprint
 from reachbox.training.metrics import Evaluation
 from reachbox.training.objectives import Objective
+from reachbox.training.processes import Processes
 from reachbox.training.state import State
 from reachbox.training.train import Settings, Step, train
 
@@ -58,12 +59,15 @@ def run(
     caller wants to find in `run.json`, such as the words of a command line.
 
     Raises `InputError`, naming what differs, where the folder holds another run; `FileError` for damaged or unwritable
-    files; `DivergedError` as `train` does, with the checkpoint before it intact.
+    files; `DivergedError` as `train` does, with the checkpoint before it intact. In torch's process group the folder
+    is the first process's; the others only train.
     """
     place = Path(folder)
     description = describe_run(module, objective, dataset, settings, evaluations)
-    _claim(place, description, about, settings.epochs)
-    start = read_checkpoint(place / CHECKPOINT) if (place / CHECKPOINT).exists() else None
+    processes = Processes.present()
+    if processes.is_first:
+        _claim(place, description, about, settings.epochs)
+    start = processes.told(_checkpoint(place) if processes.is_first else None)
     if start and start.epoch > settings.epochs:
         raise InputError(f"{place}: {start.epoch} epochs are done there, {settings.epochs} are asked for")
 
@@ -78,8 +82,9 @@ def run(
 
     x, y = dataset.x_train, dataset.y_train
     state = train(module, objective, x, y, settings, measure=measure, start=start, on_step=on_step, on_epoch=finished)
-    write_atomically(place / METRICS, table(state).encode())
-    save(in_original_units(Network.from_module(module, x[:1]), dataset), place / RESULT)
+    if processes.is_first:
+        write_atomically(place / METRICS, table(state).encode())
+        save(in_original_units(Network.from_module(module, x[:1]), dataset), place / RESULT)
     return state
 
 
@@ -140,6 +145,10 @@ def _claim(place: Path, description: dict[str, JSON], about: Mapping[str, JSON],
     except OSError as error:
         raise FileError(f"{place}: cannot be made: {error.strerror or error}") from None
     write_atomically(file, json.dumps(whole, indent=2).encode() + b"\n")
+
+
+def _checkpoint(place: Path) -> State | None:
+    return read_checkpoint(place / CHECKPOINT) if (place / CHECKPOINT).exists() else None
 
 
 def _read_description(file: Path) -> JSON:

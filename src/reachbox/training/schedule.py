@@ -1,4 +1,4 @@
-"""Warm-up: how much of a full value applies at an epoch."""
+"""Schedules: how much of a full value applies at an epoch, rising or falling."""
 
 from __future__ import annotations
 
@@ -36,3 +36,25 @@ class WarmUp:
 
 ALWAYS = WarmUp()
 """The full value from the first step on."""
+
+
+@dataclass(frozen=True)
+class CoolDown:
+    """A share of a full value: 1 up to epoch `start`, falling linearly to 0 at epoch `end`.
+
+    The learning rate of a training that is to end at `end`: the last steps no longer jump about the minimum.
+
+    >>> CoolDown(end=4).share(1.0)
+    0.75
+    """
+
+    end: float
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise InputError(f"cool-down: 0 <= start < end is needed, found {self.start:g} and {self.end:g}")
+
+    def share(self, epoch: float) -> float:
+        """The share at a fractional epoch, from 1 to 0."""
+        return 1.0 - WarmUp(self.start, self.end).share(epoch)

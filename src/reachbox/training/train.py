@@ -14,6 +14,8 @@ from torch import Tensor
 
 from reachbox.errors import InputError, ReachboxError
 from reachbox.training.objectives import Objective
+from reachbox.training.processes import Processes, dealt
+from reachbox.training.schedule import CoolDown
 from reachbox.training.state import Epoch, State, restore, state_of
 
 Measure: TypeAlias = Callable[[torch.nn.Module], Mapping[str, float]]
@@ -30,8 +32,9 @@ class DivergedError(ReachboxError):
 class Settings:
     """How to train: everything but the network, the data and the objective.
 
-    `optimiser` is `adam` or `sgd` (with `momentum`), at a constant `learning_rate`. `clip` is the largest norm of the
-    gradient, None for no limit: set it when a trained network goes on with a penalty, whose gradient is huge at first.
+    `optimiser` is `adam` or `sgd` (with `momentum`), at a `learning_rate` that is constant or falls by `cool_down`,
+    after whose end nothing is left to learn. `clip` is the largest norm of the gradient, None for no limit: set it
+    when a trained network goes on with a penalty, whose gradient is huge at first.
     `seed` decides the order of the samples, alike for every objective, and all other draws.
     """
 
@@ -42,6 +45,7 @@ class Settings:
     momentum: float = 0.0
     clip: float | None = None
     seed: int = 0
+    cool_down: CoolDown | None = None
 
     def __post_init__(self) -> None:
         if self.epochs < 0 or self.batch_size < 1 or self.seed < 0:
@@ -55,6 +59,13 @@ class Settings:
             raise InputError(f"momentum: 0 to below 1 is allowed, and only with sgd; found {self.momentum:g}")
         if self.clip is not None and not 0 < self.clip < inf:
             raise InputError(f"clip: a positive gradient norm is needed, found {self.clip:g}")
+        if self.cool_down is not None and self.epochs > self.cool_down.end:
+            found = f"{self.epochs} epochs and an end at {self.cool_down.end:g}"
+            raise InputError(f"cool-down: it must not end before the training does, found {found}")
+
+    def learning_rate_at(self, epoch: float) -> float:
+        """The learning rate at a fractional epoch; 0 is the first step."""
+        return self.learning_rate * (1.0 if self.cool_down is None else self.cool_down.share(epoch))
 
     def optimiser_for(self, weights: list[torch.nn.Parameter]) -> torch.optim.Optimizer:
         """A fresh optimiser of the weights."""
@@ -95,7 +106,8 @@ def train(
     Samples are taken in the module's dtype and to its device. `measure` adds metrics to each epoch of the history,
     whose epoch 0 is the untrained network. `on_epoch` receives the state after each epoch, for instance to save it;
     `start` goes on from such a state, with the same result, bit for bit, as without the interruption. The module's
-    mode and torch's global generator are left as they were.
+    mode and torch's global generator are left as they were. In torch's process group every process takes its part of
+    each mini-batch, the first one's weights count, it alone measures and saves, and all get the same state.
 
     Raises `DivergedError`, naming epoch, step and part, when the loss or its gradient is not finite.
 
@@ -105,6 +117,7 @@ def train(
     2
     """
     loop = _Loop.of(module, objective, x, y, settings, on_step)
+    processes = loop.processes
     state, modes = start, {part: part.training for part in module.modules()}
     if state is not None:
         restore(state, module, loop.optimiser)
@@ -112,10 +125,10 @@ def train(
         for number in range(0 if state is None else state.epoch + 1, settings.epochs + 1):
             epoch = loop.epoch(number) if number else Epoch(0)
             if measure:
-                epoch = replace(epoch, metrics=dict(measure(module)))
+                epoch = replace(epoch, metrics=processes.told(dict(measure(module)) if processes.is_first else {}))
             history = (*(state.history if state else ()), epoch)
             state = state_of(module, loop.optimiser, history)
-            if on_epoch:
+            if on_epoch and processes.is_first:
                 on_epoch(state)
     finally:
         for part, training in modes.items():
@@ -135,6 +148,7 @@ class _Loop:
     y: Tensor
     settings: Settings
     on_step: Callable[[Step], None] | None
+    processes: Processes
 
     @classmethod
     def of(
@@ -151,7 +165,15 @@ class _Loop:
             found = f"{len(weights)} weights, {len(x)} samples and {len(y)} labels"
             raise InputError(f"training: a module with weights, samples and a label each are needed, found {found}")
         samples, labels = x.to(weights[0]), y.to(weights[0].device)
-        return cls(module, objective, settings.optimiser_for(weights), samples, labels, settings, on_step)
+        processes = Processes.present()
+        last = len(x) % settings.batch_size or settings.batch_size
+        if min(last, settings.batch_size) < processes.count:
+            found = f"mini-batches of {settings.batch_size} and {last} at the end"
+            raise InputError(
+                f"training: each of {processes.count} processes needs a sample of every step, found {found}"
+            )
+        processes.share_state(module.state_dict())
+        return cls(module, objective, settings.optimiser_for(weights), samples, labels, settings, on_step, processes)
 
     def epoch(self, number: int) -> Epoch:
         """One pass over the samples. All draws follow from the seed and the epoch, so none need to be remembered."""
@@ -166,37 +188,54 @@ class _Loop:
         with torch.random.fork_rng():
             torch.manual_seed(module_seed)  # dropout draws from the global generator
             for index, batch in enumerate(batches):
-                present = objective.at(number - 1 + index / len(batches))
+                moment = number - 1 + index / len(batches)
+                present = objective.at(moment)
+                self.set_learning_rate(self.settings.learning_rate_at(moment))
                 where = f"epoch {number}, step {index + 1}"
-                losses, gradient_norm = self.step(where, present, self.x[batch], self.y[batch], generator)
+                losses, gradient_norm = self.step(where, present, batch, generator)
                 for name, value in losses.items():
                     sums[name] = sums.get(name, 0.0) + value * len(batch) / len(self.x)
-                if self.on_step:
+                if self.on_step and self.processes.is_first:
                     self.on_step(Step(number, self.settings.epochs, index + 1, len(batches), losses, gradient_norm))
         if not all(bool(torch.isfinite(weight).all()) for weight in self.module.parameters()):
             raise DivergedError(f"epoch {number}: a weight is NaN or infinite; {ADVICE}")
         return Epoch(number, perf_counter() - started, process_time() - cpu_started, sums)
 
+    def set_learning_rate(self, rate: float) -> None:
+        """For the steps from now on."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+
     def step(
-        self, where: str, objective: Objective, x: Tensor, y: Tensor, generator: torch.Generator
+        self, where: str, objective: Objective, batch: Tensor, generator: torch.Generator
     ) -> tuple[dict[str, float], float]:
         """One step of the optimiser; the values of the loss's parts and the norm of the gradient before clipping."""
+        part = self.processes.part(len(batch))
+        own = part.of(batch)
         try:
-            loss = objective(self.module, x, y, generator)
+            with dealt(part):
+                loss = objective(self.module, self.x[own], self.y[own], generator)
         except ValueError as error:  # InputError too
             raise InputError(f"{where}: {error}") from error
-        losses = loss.values()
+        share = len(own) / len(batch)
+        losses = self.mean_over_processes(loss.values(), share)
         for name, value in losses.items():
             if not isfinite(value):
                 raise DivergedError(f"{where}: the part {name!r} of the loss is {value}; {ADVICE}")
         self.optimiser.zero_grad()
-        loss.total.backward()  # type: ignore[no-untyped-call]
+        (share * loss.total).backward()  # type: ignore[no-untyped-call]
         weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
+        self.processes.sum_gradients(weights)
         norm = torch.nn.utils.clip_grad_norm_(weights, self.settings.clip or inf).item()
         if not isfinite(norm):
             raise DivergedError(f"{where}: the gradient's norm is {norm} ({', '.join(losses)}); {ADVICE}")
         self.optimiser.step()
         return losses, norm
+
+    def mean_over_processes(self, losses: dict[str, float], share: float) -> dict[str, float]:
+        """The parts of the loss of a whole mini-batch, from those of each process's share of it."""
+        values = torch.tensor(list(losses.values()), dtype=torch.float64, device=self.x.device)
+        return dict(zip(losses, self.processes.summed(share * values).tolist(), strict=True))
 
 
 def _seeds(seed: int, epoch: int) -> tuple[int, int, int]:

@@ -1,6 +1,6 @@
 """Surfaces: functions of many variables that can be explored."""
 
-from reachbox.landscape.energy.activation import Activation, ReLU, SmoothedReLU, Tanh
+from reachbox.landscape.energy.activation import Activation, ReLU, SmoothedReLU, Softplus, Tanh
 from reachbox.landscape.energy.analytic import Camelback, MuellerBrown
 from reachbox.landscape.energy.energy import Array, Energy, perturb
 from reachbox.landscape.energy.lennard_jones import LennardJones
@@ -18,6 +18,7 @@ __all__ = [
     "PerceptronEnergy",
     "ReLU",
     "SmoothedReLU",
+    "Softplus",
     "Tanh",
     "perturb",
 ]

@@ -2,57 +2,57 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
 from reachbox.errors import InputError
+from reachbox.landscape.energy import bends
 from reachbox.landscape.energy.energy import Array
 
 
-class Activation(ABC):
-    """An elementwise function `f`."""
+@dataclass(frozen=True)
+class Activation:
+    """An elementwise function `f` of a perceptron's hidden units."""
 
-    @abstractmethod
-    def value_and_slope(self, z: Array) -> tuple[Array, Array]:
-        """`f(z)` and `f'(z)`."""
-
-    @abstractmethod
-    def curvature(self, z: Array, value: Array, slope: Array) -> Array:
-        """`f''(z)`, where `f(z)` and `f'(z)` are known already; for ReLU that of the piece that holds `z`."""
+    kind: ClassVar[int]
+    is_odd: ClassVar[bool] = False
+    """Whether `f(-z) = -f(z)`, so that a unit and its negative are the same."""
 
     @property
-    def is_odd(self) -> bool:
-        """Whether `f(-z) = -f(z)`, so that a unit and its negative are the same."""
-        return False
+    def bend_width(self) -> float:
+        """How far from 0 the bend of a smoothed kink reaches."""
+        return 0.0
+
+    def derivatives(self, z: Array) -> tuple[Array, Array, Array]:
+        """`f(z)`, `f'(z)` and `f''(z)`, in the shape of `z`."""
+        flat = np.ascontiguousarray(z, dtype=np.float64).reshape(1, -1)
+        value, slope, curvature = np.empty_like(flat), np.empty_like(flat), np.empty_like(flat)
+        bends.bend(self.kind, self.bend_width, flat, value, slope, curvature)
+        return value.reshape(z.shape), slope.reshape(z.shape), curvature.reshape(z.shape)
 
 
 @dataclass(frozen=True)
 class Tanh(Activation):
     """The hyperbolic tangent."""
 
-    def value_and_slope(self, z: Array) -> tuple[Array, Array]:
-        value: Array = np.tanh(z)
-        return value, 1 - value * value
+    kind: ClassVar[int] = bends.TANH
+    is_odd: ClassVar[bool] = True
 
-    def curvature(self, z: Array, value: Array, slope: Array) -> Array:
-        return -2 * value * slope
 
-    @property
-    def is_odd(self) -> bool:
-        return True
+@dataclass(frozen=True)
+class Softplus(Activation):
+    """`log(1 + exp(z))`."""
+
+    kind: ClassVar[int] = bends.SOFTPLUS
 
 
 @dataclass(frozen=True)
 class ReLU(Activation):
-    """`max(z, 0)`, with slope 0 at the kink and no curvature."""
+    """`max(z, 0)`, with slope 0 at the kink, and everywhere the curvature of the piece that holds `z`, which is 0."""
 
-    def value_and_slope(self, z: Array) -> tuple[Array, Array]:
-        return np.maximum(z, 0), (z > 0).astype(np.float64)
-
-    def curvature(self, z: Array, value: Array, slope: Array) -> Array:
-        return np.zeros_like(z)
+    kind: ClassVar[int] = bends.RELU
 
 
 @dataclass(frozen=True)
@@ -64,18 +64,13 @@ class SmoothedReLU(Activation):
     `z - width / 2`.
     """
 
+    kind: ClassVar[int] = bends.SMOOTHED_RELU
     width: float
 
     def __post_init__(self) -> None:
         if not self.width > 0:
             raise InputError(f"smoothed ReLU: the width must be positive, found {self.width}; use ReLU for width 0")
 
-    def value_and_slope(self, z: Array) -> tuple[Array, Array]:
-        t = np.clip(z / self.width, 0, 1)
-        square = t * t
-        value = self.width * square * t * (1 - t / 2) + np.maximum(z - self.width, 0)
-        return value, square * (3 - 2 * t)
-
-    def curvature(self, z: Array, value: Array, slope: Array) -> Array:
-        t = np.clip(z / self.width, 0, 1)
-        return 6 / self.width * t * (1 - t)
+    @property
+    def bend_width(self) -> float:
+        return self.width

@@ -17,7 +17,7 @@ class PlaneEnergy(Energy):
     upper: ClassVar[tuple[float, float]]
 
     @abstractmethod
-    def hessian(self, points: Array) -> Array:
+    def second_derivatives(self, points: Array) -> Array:
         """The second derivatives, `(replicas, 2, 2)`."""
 
     @property
@@ -25,7 +25,7 @@ class PlaneEnergy(Energy):
         return 2
 
     def hessian_vector(self, points: Array, vectors: Array) -> Array:
-        return np.asarray(np.einsum("rij,rj->ri", self.hessian(points), vectors))
+        return np.asarray(np.einsum("rij,rj->ri", self.second_derivatives(points), vectors))
 
     def random_points(self, count: int, generator: np.random.Generator) -> Array:
         return generator.uniform(self.lower, self.upper, (count, 2))
@@ -49,7 +49,7 @@ class Camelback(PlaneEnergy):
         gradients = np.stack([8 * x - 8.4 * x**3 + 2 * x**5 + y, x - 8 * y + 16 * y**3], axis=1)
         return values, gradients
 
-    def hessian(self, points: Array) -> Array:
+    def second_derivatives(self, points: Array) -> Array:
         x, y = points.T
         one = np.ones_like(x)
         rows = [[8 - 25.2 * x**2 + 10 * x**4, one], [one, 48 * y**2 - 8]]
@@ -83,7 +83,7 @@ class MuellerBrown(PlaneEnergy):
         values, slope = self._terms(points)
         return values.sum(1), np.einsum("rk,rki->ri", values, slope)
 
-    def hessian(self, points: Array) -> Array:
+    def second_derivatives(self, points: Array) -> Array:
         values, slope = self._terms(points)
         bends = np.einsum("rki,rkj->rkij", slope, slope) + self.curvature
         return np.asarray(np.einsum("rk,rkij->rij", values, bends))

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[np.float64]
 
+HESSIAN_ROWS_AT_ONCE = 64
+
 
 class Energy(ABC):
     """A surface to explore. Points are float64 arrays `(replicas, dimension)`, one row a replica.
@@ -30,6 +32,14 @@ class Energy(ABC):
     @abstractmethod
     def hessian_vector(self, points: Array, vectors: Array) -> Array:
         """The exact Hessian at each point times that row's vector, `(replicas, dimension)`."""
+
+    def hessian(self, point: Array) -> Array:
+        """The full Hessian at one point `(dimension,)`: row by row from products with unit vectors, and symmetric."""
+        rows = np.empty((self.dimension, self.dimension))
+        for begin in range(0, self.dimension, HESSIAN_ROWS_AT_ONCE):
+            units = np.eye(self.dimension)[begin : begin + HESSIAN_ROWS_AT_ONCE]
+            rows[begin : begin + len(units)] = self.hessian_vector(np.tile(point, (len(units), 1)), units)
+        return np.asarray((rows + rows.T) / 2)
 
     @abstractmethod
     def random_points(self, count: int, generator: np.random.Generator) -> Array:
@@ -53,6 +63,14 @@ class Energy(ABC):
     def align(self, point: Array, reference: Array) -> Array:
         """The symmetric copy of `point` that lies nearest to `reference`, both `(dimension,)`."""
         return point
+
+    def kinks(self, points: Array) -> npt.NDArray[np.int64]:
+        """At how many kinks of the energy each point lies, `(replicas,)`."""
+        return np.zeros(len(points), dtype=np.int64)
+
+    def revived(self, points: Array, generator: np.random.Generator) -> Array:
+        """The points with some of the variables that have fallen idle set going again; a move to leave a minimum by."""
+        return points
 
     def scales(self, points: Array) -> Array:
         """How far a typical move goes in each variable, `(replicas, dimension)`."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from reachbox.errors import InputError
 from reachbox.landscape.energy.cluster_symmetry import nearest_copy, pair_distances, rigid_motions
 from reachbox.landscape.energy.energy import Array, Energy
+from reachbox.machine_code import compiled
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,8 @@ class LennardJones(Energy):
         return {"surface": "LennardJones", "atoms": self.atoms}
 
 
-def _pairs(points, values, gradients):  # type: ignore[no-untyped-def]
+@compiled
+def _add_pairs(points: Array, values: Array, gradients: Array) -> None:
     replicas, coordinates = points.shape
     for r in range(replicas):
         for i in range(0, coordinates, 3):
@@ -82,7 +83,8 @@ def _pairs(points, values, gradients):  # type: ignore[no-untyped-def]
                     gradients[r, j + axis] -= slope * offset
 
 
-def _pair_products(points, vectors, products):  # type: ignore[no-untyped-def]
+@compiled
+def _add_pair_products(points: Array, vectors: Array, products: Array) -> None:
     replicas, coordinates = points.shape
     for r in range(replicas):
         for i in range(0, coordinates, 3):
@@ -101,7 +103,3 @@ def _pair_products(points, vectors, products):  # type: ignore[no-untyped-def]
                     change = slope * (vectors[r, i + axis] - vectors[r, j + axis]) + bend * along * offset
                     products[r, i + axis] += change
                     products[r, j + axis] -= change
-
-
-_add_pairs = numba.njit(cache=True, error_model="numpy")(_pairs)
-_add_pair_products = numba.njit(cache=True, error_model="numpy")(_pair_products)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from scipy.special import log_expit, log_softmax, softmax
+import numpy.typing as npt
 
 from reachbox.errors import InputError
-from reachbox.landscape.energy.activation import Activation
+from reachbox.landscape.energy import perceptron_kernel
+from reachbox.landscape.energy.activation import Activation, ReLU, SmoothedReLU
 from reachbox.landscape.energy.energy import Array, Energy
 from reachbox.landscape.energy.layout import Layout, layered
 from reachbox.landscape.energy.unit_symmetry import nearest_copy
 
-REPLICAS_IN_CACHE = 8
+ON_KINK = 1e-6
+MOST_REVIVED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,12 +32,11 @@ class PerceptronEnergy(Energy):
     widths: tuple[int, ...]
     activation: Activation
     inputs: Array
-    labels: Array
+    labels: npt.NDArray[np.integer[Any]]
     l2: float = 0.001
     biases_count: bool = True
     layout: Layout = field(init=False)
-    _columns: Array = field(init=False, repr=False)
-    _targets: Array = field(init=False, repr=False)
+    _problem: perceptron_kernel.Problem = field(init=False, repr=False)
     _penalty: Array = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -45,11 +47,12 @@ class PerceptronEnergy(Energy):
         classes = max(self.widths[-1], 2)
         if labels.shape != inputs.shape[:1] or not np.isin(labels, np.arange(classes)).all():
             raise InputError(f"perceptron: {len(inputs)} labels from 0 to {classes - 1} are needed, one a sample")
-        targets = np.eye(classes)[labels.astype(int)].T
         layout = layered(self.widths)
         object.__setattr__(self, "layout", layout)
-        object.__setattr__(self, "_columns", np.ascontiguousarray(inputs.T))
-        object.__setattr__(self, "_targets", targets if self.widths[-1] > 1 else targets[1:])
+        columns, widths = np.array(inputs.T, order="C"), np.array(self.widths, dtype=np.int64)
+        bend = (self.activation.kind, self.activation.bend_width)
+        problem = perceptron_kernel.Problem(widths, columns, labels.astype(np.int64), *bend)
+        object.__setattr__(self, "_problem", problem)
         object.__setattr__(self, "_penalty", self.l2 * layout.penalised(self.biases_count))
 
     @property
@@ -57,110 +60,93 @@ class PerceptronEnergy(Energy):
         return self.layout.size
 
     def value_and_gradient(self, points: Array) -> tuple[Array, Array]:
+        points = _writable(points)
         values, gradients = np.empty(len(points)), np.empty_like(points)
-        for rows in _portions(len(points)):
-            values[rows] = self._backward(points[rows], gradients[rows])
+        perceptron_kernel.value_and_gradient(self._problem, points, values, gradients)
         values += np.square(points) @ self._penalty
         gradients += 2 * self._penalty * points
         return values, gradients
 
     def hessian_vector(self, points: Array, vectors: Array) -> Array:
+        points, vectors = _writable(points), _writable(vectors)
         products = np.empty_like(points)
-        for rows in _portions(len(points)):
-            self._forward_over_backward(points[rows], vectors[rows], products[rows])
+        perceptron_kernel.hessian_vectors(self._problem, points, vectors, products)
         return np.asarray(products + 2 * self._penalty * vectors)
+
+    def hessian(self, point: Array) -> Array:
+        """The full Hessian; the weights of an idle ReLU unit couple to nothing, which spares their products."""
+        moving = np.flatnonzero(self.scales(point[None])[0])
+        units, products = np.zeros((len(moving), self.dimension)), np.empty((len(moving), self.dimension))
+        units[np.arange(len(moving)), moving] = 1.0
+        perceptron_kernel.hessian_vectors(self._problem, _writable(point[None]), units, products)
+        matrix = np.zeros((self.dimension, self.dimension))
+        matrix[moving] = products
+        return np.asarray((matrix + matrix.T) / 2 + np.diag(2 * self._penalty))
 
     def logits(self, points: Array, inputs: Array | None = None) -> Array:
         """The network's outputs on `inputs`, by default the data set, `(replicas, outputs, samples)`."""
-        a = self._columns if inputs is None else np.ascontiguousarray(inputs.T)
-        layers = self._layers(points)
-        for weight, bias in layers[:-1]:
-            a, _ = self.activation.value_and_slope(weight @ a + bias[:, :, None])
-        weight, bias = layers[-1]
-        return np.asarray(weight @ a + bias[:, :, None])
+        return self.pre_activations(points, inputs)[-1]
 
-    def _layers(self, flat: Array) -> list[tuple[Array, Array]]:
-        arrays = self.layout.split(flat)
-        return list(zip(arrays[::2], arrays[1::2], strict=True))
-
-    def _loss(self, logits: Array) -> tuple[Array, Array]:
-        """The mean cross-entropy `(replicas,)`, and the probabilities `(replicas, outputs, samples)`."""
-        targets = self._targets
-        if self.widths[-1] > 1:
-            log_likelihood = (targets * log_softmax(logits, axis=1)).sum(axis=(1, 2))
-            return -log_likelihood / targets.shape[1], softmax(logits, axis=1)
-        signs = 2 * targets - 1
-        return -log_expit(signs * logits).mean(axis=(1, 2)), np.exp(log_expit(logits))
-
-    def _backward(self, points: Array, gradients: Array) -> Array:
-        """Fill `gradients` with those of the cross-entropy, and return its values."""
-        layers, outs = self._layers(points), self._layers(gradients)
-        a, inputs, slopes = self._columns[None], [], []
-        for index, (weight, bias) in enumerate(layers):
-            inputs.append(a)
-            z = weight @ a + bias[:, :, None]
-            if index < len(layers) - 1:
-                a, slope = self.activation.value_and_slope(z)
-                slopes.append(slope)
-        values, probabilities = self._loss(z)
-        delta = (probabilities - self._targets) / self._targets.shape[1]
-        for index in reversed(range(len(layers))):
-            weight_gradient, bias_gradient = outs[index]
-            np.matmul(delta, inputs[index].swapaxes(1, 2), out=weight_gradient)
-            delta.sum(axis=2, out=bias_gradient)
-            if index:
-                delta = (layers[index][0].swapaxes(1, 2) @ delta) * slopes[index - 1]
-        return values
-
-    def _forward_over_backward(self, points: Array, vectors: Array, products: Array) -> None:
-        """Fill `products` with the loss's Hessian times `vectors`; `*_dot` is a rate along them (Pearlmutter 1994)."""
-        layers, moves, outs = self._layers(points), self._layers(vectors), self._layers(products)
-        a, a_dot = self._columns[None], np.zeros_like(self._columns[None])
-        inputs, inputs_dot, slopes, slopes_dot = [], [], [], []
-        for index, ((weight, bias), (weight_dot, bias_dot)) in enumerate(zip(layers, moves, strict=True)):
-            inputs.append(a)
-            inputs_dot.append(a_dot)
-            z = weight @ a + bias[:, :, None]
-            z_dot = weight_dot @ a + bias_dot[:, :, None] + weight @ a_dot
-            if index < len(layers) - 1:
-                a, slope = self.activation.value_and_slope(z)
-                a_dot = slope * z_dot
-                slopes.append(slope)
-                slopes_dot.append(self.activation.curvature(z, a, slope) * z_dot)
-        delta, delta_dot = self._residual_and_change(z, z_dot)
-        for index in reversed(range(len(layers))):
-            weight_product, bias_product = outs[index]
-            np.matmul(delta_dot, inputs[index].swapaxes(1, 2), out=weight_product)
-            weight_product += delta @ inputs_dot[index].swapaxes(1, 2)
-            delta_dot.sum(axis=2, out=bias_product)
-            if index:
-                weight, weight_dot = layers[index][0], moves[index][0]
-                back = weight.swapaxes(1, 2) @ delta
-                back_dot = weight.swapaxes(1, 2) @ delta_dot + weight_dot.swapaxes(1, 2) @ delta
-                delta, delta_dot = back * slopes[index - 1], back_dot * slopes[index - 1] + back * slopes_dot[index - 1]
-
-    def _residual_and_change(self, logits: Array, logits_dot: Array) -> tuple[Array, Array]:
-        """The derivative of the loss to the logits, and how it changes when they move along `logits_dot`."""
-        samples = self._targets.shape[1]
-        _, probabilities = self._loss(logits)
-        if self.widths[-1] > 1:
-            mean = (probabilities * logits_dot).sum(axis=1, keepdims=True)
-            change = probabilities * (logits_dot - mean)
-        else:
-            change = probabilities * (1 - probabilities) * logits_dot
-        return (probabilities - self._targets) / samples, change / samples
+    def pre_activations(self, points: Array, inputs: Array | None = None) -> list[Array]:
+        """What enters the activations of each hidden layer, and the outputs; each `(replicas, units, samples)`."""
+        arrays = self.layout.split(np.ascontiguousarray(points))
+        a, entering = self._problem.columns if inputs is None else np.ascontiguousarray(inputs.T), []
+        for weight, bias in zip(arrays[::2], arrays[1::2], strict=True):
+            entering.append(weight @ a + bias[:, :, None])
+            a, _, _ = self.activation.derivatives(entering[-1])
+        return entering
 
     def random_points(self, count: int, generator: np.random.Generator) -> Array:
         return self.layout.random_points(count, generator)
 
     def scales(self, points: Array) -> Array:
-        return self.layout.scales(points)
+        """Those of the layers; 0 for the weights of hidden ReLU units that have none but zeros: they stay idle."""
+        scales = self.layout.scales(points)
+        for idle, arrays in zip(self._idle(points), self._around(scales), strict=True):
+            for array, axis in arrays:
+                np.moveaxis(array, axis, 1)[idle] = 0.0
+        return scales
+
+    def kinks(self, points: Array) -> npt.NDArray[np.int64]:
+        """Pairs of a sample and a hidden ReLU unit that is not idle, where the sample lies on the kink or its bend."""
+        counts = np.zeros(len(points), dtype=np.int64)
+        if not self._has_kinks:
+            return counts
+        for z, idle in zip(self.pre_activations(points), self._idle(points), strict=False):
+            width = self.activation.bend_width
+            within = (z > 0) & (z < width) if width > 0 else np.abs(z) < ON_KINK
+            counts += (within & ~idle[:, :, None]).sum(axis=(1, 2))
+        return counts
+
+    def revived(self, points: Array, generator: np.random.Generator) -> Array:
+        """Up to `MOST_REVIVED` idle units of each layer get random weights."""
+        points, fresh = points.copy(), self.layout.random_points(len(points), generator)
+        pairs = zip(self._around(points), self._around(fresh), self._idle(points), strict=True)
+        for own, other, idle in pairs:
+            chances = np.where(idle, generator.random(idle.shape), np.inf)
+            most = generator.integers(0, MOST_REVIVED + 1, (len(points), 1))
+            chosen = (chances.argsort(axis=1).argsort(axis=1) < most) & idle
+            for (array, axis), (drawn, _) in zip(own, other, strict=True):
+                np.moveaxis(array, axis, 1)[chosen] = np.moveaxis(drawn, axis, 1)[chosen]
+        return points
+
+    def _around(self, points: Array) -> list[list[tuple[Array, int]]]:
+        """For each hidden layer the arrays that enter and leave its units, with the axis that counts the units."""
+        arrays = self.layout.split(points)
+        layers = range(len(self.widths) - 2)
+        return [[(arrays[2 * k], 1), (arrays[2 * k + 1], 1), (arrays[2 * k + 2], 2)] for k in layers]
+
+    def _idle(self, points: Array) -> list[npt.NDArray[np.bool_]]:
+        """Which ReLU units of each hidden layer have no weights but zeros, `(replicas, units)`; of others none."""
+        if not self._has_kinks:
+            return [np.zeros((len(points), units), dtype=np.bool_) for units in self.widths[1:-1]]
+        return [~np.any([_any_but(array, axis) for array, axis in part], axis=0) for part in self._around(points)]
 
     def align(self, point: Array, reference: Array) -> Array:
         return nearest_copy(point, reference, self.layout, self.activation.is_odd)
 
     def describe(self) -> dict[str, object]:
-        data = hashlib.sha256(self._columns.tobytes() + self._targets.tobytes()).hexdigest()
+        data = hashlib.sha256(self._problem.columns.tobytes() + self._problem.labels.tobytes()).hexdigest()
         return {
             "surface": "PerceptronEnergy",
             "widths": list(self.widths),
@@ -170,7 +156,17 @@ class PerceptronEnergy(Energy):
             "data": data,
         }
 
+    @property
+    def _has_kinks(self) -> bool:
+        return isinstance(self.activation, ReLU | SmoothedReLU)
 
-def _portions(replicas: int) -> list[slice]:
-    """So few replicas at a time that their layers stay in the processor's cache."""
-    return [slice(begin, begin + REPLICAS_IN_CACHE) for begin in range(0, replicas, REPLICAS_IN_CACHE)]
+
+def _any_but(array: Array, axis: int) -> npt.NDArray[np.bool_]:
+    """Whether anything but zeros stands there, for each replica and each place along `axis`."""
+    others = tuple(other for other in range(1, array.ndim) if other != axis)
+    return np.asarray((array != 0).any(axis=others))
+
+
+def _writable(array: Array) -> Array:
+    """The array itself or a copy, as the machine code was compiled for."""
+    return np.require(array, np.float64, ["C", "W"])

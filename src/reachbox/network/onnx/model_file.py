@@ -11,7 +11,7 @@ from onnx import ModelProto, TensorProto
 from onnx.inliner import inline_local_functions
 
 from reachbox.errors import FileError, UnsupportedError
-from reachbox.file_access import reading
+from reachbox.file_access import content_of, reading
 
 OPSETS = range(7, 23)
 STANDARD = ("", "ai.onnx")
@@ -22,8 +22,7 @@ def open_model(path: Path) -> ModelProto:
 
     Raises `FileError` for what is no whole ONNX file, `UnsupportedError` for an opset that is not supported.
     """
-    with reading(path):
-        content = path.read_bytes()
+    content = content_of(path)
     if not content:
         raise FileError(f"{path}: the file is empty")
     try:

@@ -23,7 +23,7 @@ class Relu(Activation):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         z = inputs[0]
-        return z.clamp(min=0) + self.negative_slope * z.clamp(max=0) if self.negative_slope else z.clamp(min=0)
+        return z.relu() + self.negative_slope * z.clamp(max=0) if self.negative_slope else z.relu()
 
     def derivative(self, z: Tensor) -> Tensor:
         return torch.where(z > 0, 1.0, self.negative_slope).to(z.dtype)

@@ -140,6 +140,8 @@ def chain_of(network: Network) -> Chain | None:
                 return None
             layers[-1] = _with_activation(layers[-1], index + 1)
         elif isinstance(operator, (Linear, Convolution)):
+            if isinstance(operator, Linear) and not layers and not pending:
+                grid = (prod(grid), 1, 1)  # nothing looks at the input's positions
             layer = _layer(operator, node.shape, grid, (*pending, index))
             if layer is None:
                 return None

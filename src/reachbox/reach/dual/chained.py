@@ -75,7 +75,8 @@ class _Chain:
         mask = _channels_last(centre.detach().abs() < outer, grid)
         if not bool(mask.any()):
             return outer
-        blocks = blocks_of_units(self.chain, level, mask.numpy(), self.lanes)
+        mask = _filled_up(mask, self.lanes)
+        blocks = blocks_of_units(level, mask.numpy(), self.lanes)
         rows = self._rows(self.no_objective, blocks)
         filled = _channels_last(outer, grid).masked_scatter(mask, rows)
         return filled.permute(0, 3, 1, 2).reshape(outer.shape)
@@ -97,6 +98,13 @@ class _Chain:
 def _channels_last(value: Tensor, grid: tuple[int, int, int]) -> Tensor:
     """`(batch, ...)` as `(batch, height, width, channels)`."""
     return value.reshape(-1, *grid).permute(0, 2, 3, 1)
+
+
+def _filled_up(mask: Tensor, lanes: int) -> Tensor:
+    """Units chosen `(batch, height, width, channels)`, with all channels where that takes no more vectors of lanes."""
+    channels = mask.shape[-1]
+    vectors = (mask.sum(-1, keepdim=True) + lanes - 1) // lanes
+    return mask | (vectors == -(-channels // lanes))
 
 
 class ReluBand(torch.autograd.Function):

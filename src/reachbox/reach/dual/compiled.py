@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,39 +22,44 @@ BYTES = 64  # of one vector
 
 @dataclass(frozen=True)
 class Blocks:
-    """Rows grouped for the kernels; `radii_of_rows` tells what the columns are."""
+    """Rows grouped for the kernels: those of one sample and one position side by side, `lanes` at most.
+
+    The rows start at level `top`; `places` has each one's sample and position, `(rows, 2)`, `units` its channel, or
+    its number in the objective.
+    """
 
     top: int
-    blocks: npt.NDArray[np.int64]
+    places: npt.NDArray[np.int64]
     units: npt.NDArray[np.int64]
+    lanes: int
+
+    @cached_property
+    def table(self) -> npt.NDArray[np.int64]:
+        """The blocks as the kernels read them, `(blocks, 4)`; see `layout`."""
+        count = len(self.units)
+        is_first = np.ones(count, np.bool_)
+        is_first[1:] = (self.places[1:] != self.places[:-1]).any(1)
+        numbers = np.arange(count)
+        within = numbers - np.maximum.accumulate(np.where(is_first, numbers, 0))
+        first = np.flatnonzero(within % self.lanes == 0)
+        sizes = np.diff(first, append=count)
+        return np.column_stack([self.places[first], first, sizes]).astype(np.int64)
+
+    def chosen(self, mask: npt.NDArray[np.bool_]) -> Blocks:
+        """Some of the rows, grouped anew."""
+        return Blocks(self.top, self.places[mask], self.units[mask], self.lanes)
 
 
-def blocks_of_units(chain: Chain, level: int, chosen: npt.NDArray[np.bool_], lanes: int) -> Blocks:
-    """One row for each unit chosen at a level, `(batch, height, width, channels)`: those of one position together."""
-    batch = len(chosen)
-    flat = chosen.reshape(batch, -1, chosen.shape[-1])
-    channel = flat.nonzero()[2]
-    counts = flat.sum(-1)
-    groups = np.argwhere(counts)
-    sizes = counts[groups[:, 0], groups[:, 1]]
-    return Blocks(level - 1, _cut(groups, sizes, lanes), channel.astype(np.int64))
+def blocks_of_units(level: int, chosen: npt.NDArray[np.bool_], lanes: int) -> Blocks:
+    """One row for each unit chosen at a level, `(batch, height, width, channels)`."""
+    sample, position, channel = chosen.reshape(len(chosen), -1, chosen.shape[-1]).nonzero()
+    return Blocks(level - 1, np.stack([sample, position], axis=1), channel, lanes)
 
 
 def blocks_of_objective(chain: Chain, batch: int, rows: int, lanes: int) -> Blocks:
     """All rows of an objective over the outputs."""
-    groups = np.stack([np.arange(batch), np.full(batch, -1)], axis=1)
-    blocks = _cut(groups, np.full(batch, rows), lanes)
-    return Blocks(len(chain.layers), blocks, np.tile(np.arange(rows), batch))
-
-
-def _cut(groups: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], lanes: int) -> npt.NDArray[np.int64]:
-    """Groups `(sample, position)` of rows that follow each other, cut into blocks of at most `lanes`."""
-    pieces = -(-sizes // lanes)
-    owner = np.repeat(np.arange(len(groups)), pieces)
-    number = np.arange(len(owner)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    first = (np.cumsum(sizes) - sizes)[owner] + number * lanes
-    count = np.minimum(sizes[owner] - number * lanes, lanes)
-    return np.concatenate([groups[owner], first[:, None], count[:, None]], axis=1).astype(np.int64)
+    places = np.stack([np.repeat(np.arange(batch), rows), np.full(batch * rows, -1)], axis=1)
+    return Blocks(len(chain.layers), places, np.tile(np.arange(rows), batch), lanes)
 
 
 class RadiusOfRows(torch.autograd.Function):
@@ -75,25 +82,21 @@ class RadiusOfRows(torch.autograd.Function):
         layout.list_active(rows, blocks.top)
         found = np.empty(len(blocks.units), plain.dtype)
         scratch = scratch_for(rows, blocks.top, torch.get_num_threads())
-        kernels.radii_of_rows(rows, blocks.top, blocks.blocks, blocks.units, scratch, found)
+        kernels.radii_of_rows(rows, blocks.top, blocks.table, blocks.units, scratch, found)
         ctx.rows, ctx.blocks, ctx.scratch = rows, blocks, scratch
         return torch.from_numpy(found)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, of_found: Tensor) -> tuple[Tensor | None, ...]:
-        rows, blocks, scratch = ctx.rows, ctx.blocks, ctx.scratch
-        threads, lanes = len(scratch), BYTES // rows.weights.itemsize
-        into = Gradients(
-            *(np.zeros(shape, rows.weights.dtype) for shape in (
-                (threads, len(rows.weights)), (threads, int(rows.geo[-1, layout.LANE_SUMS]) * lanes),
-                rows.objective.shape, (threads, *rows.slopes.shape), (threads, *rows.radii.shape),
-            ))
-        )  # fmt: skip
         gradient = np.ascontiguousarray(of_found.numpy())
-        kernels.gradients_of_radii(rows, blocks.top, blocks.blocks, blocks.units, scratch, gradient, into)
+        moved = gradient != 0  # a unit that turned out to be stable passes none on
+        rows, blocks, scratch = ctx.rows, ctx.blocks.chosen(moved), ctx.scratch
+        into = _no_gradients(rows, len(scratch))
+        kernels.gradients_of_radii(rows, blocks.top, blocks.table, blocks.units, scratch, gradient[moved], into)
         weights = into.weights.sum(0)
-        _add_lane_sums(rows.geo, into.lane_sums.sum(0).reshape(-1, lanes).sum(1), weights)
+        _add_turned(rows.geo, into.turned.sum(0), blocks.top, weights)
+        _add_lane_sums(rows.geo, into.lane_sums.sum(0).reshape(-1, blocks.lanes).sum(1), weights)
         parts = (weights, into.slopes.sum(0), into.radii.sum(0), into.objective)
         return (*(torch.from_numpy(part) for part in parts), None, None)
 
@@ -106,15 +109,41 @@ def scratch_for(rows: Rows, top: int, threads: int) -> npt.NDArray[Any]:
     return np.empty((threads, size), rows.weights.dtype)
 
 
+def _no_gradients(rows: Rows, threads: int) -> Gradients:
+    """Zeros for each thread."""
+    lanes = BYTES // rows.weights.itemsize
+    units = rows.slopes.shape[1]
+    shapes = (
+        (threads, len(rows.weights)), (threads, len(rows.turned)),
+        (threads, int(rows.geo[-1, layout.LANE_SUMS]) * lanes), rows.objective.shape, (threads, *rows.slopes.shape),
+        (threads, *rows.radii.shape), (threads, units * lanes), (threads, units * lanes),
+    )  # fmt: skip
+    return Gradients(*(np.zeros(shape, rows.weights.dtype) for shape in shapes))
+
+
 def _turned(geometry: npt.NDArray[np.int64], weights: npt.NDArray[Any], top: int) -> npt.NDArray[Any]:
-    """The weights of the layers up to `top` with input channels before output channels."""
-    turned = np.empty_like(weights)
-    for row in range(1, top + 1):
+    """The weights that rows from `top` on meet, with input channels before output channels, and a vector to spare."""
+    turned = np.zeros(len(weights) + BYTES // weights.itemsize, weights.dtype)
+    for plain, other in _layers(geometry, weights, turned, top):
+        other[:] = plain.transpose(0, 2, 1)
+    return turned
+
+
+def _add_turned(geometry: npt.NDArray[np.int64], turned: npt.NDArray[Any], top: int, weights: npt.NDArray[Any]) -> None:
+    """The gradient of the first weights that rows from `top` on meet, added where it belongs."""
+    if top + 2 < len(geometry):
+        *_, (plain, other) = _layers(geometry, weights, turned, top)
+        plain += other.transpose(0, 2, 1)
+
+
+def _layers(
+    geometry: npt.NDArray[np.int64], weights: npt.NDArray[Any], turned: npt.NDArray[Any], top: int
+) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
+    """Views of each layer's weights up to `top + 1`, `(taps, out, in)` and turned `(taps, in, out)`."""
+    for row in range(1, min(top + 2, len(geometry) - 1)):
         first, end = geometry[row, layout.WEIGHTS], geometry[row + 1, layout.WEIGHTS]
         outputs, inputs = geometry[row, layout.OUT], geometry[row, layout.IN]
-        plain = weights[first:end].reshape(-1, outputs, inputs)
-        turned[first:end].reshape(-1, inputs, outputs)[:] = plain.transpose(0, 2, 1)
-    return turned
+        yield weights[first:end].reshape(-1, outputs, inputs), turned[first:end].reshape(-1, inputs, outputs)
 
 
 def _add_lane_sums(geometry: npt.NDArray[np.int64], sums: npt.NDArray[Any], total: npt.NDArray[Any]) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from reachbox.machine_code import compiled
+from reachbox.reach.dual.lanes import add_radii, clear, clear_channels, take_rows, through_activation
 from reachbox.reach.dual.layout import (
+    CHANNELS,
     COUNT,
     FIRST,
     GAP_X,
@@ -30,7 +32,7 @@ from reachbox.reach.dual.layout import (
     seen_from,
     show_windows,
 )
-from reachbox.reach.dual.tiles import REGISTERS, add_absolute, clear, scale, tile_of_many, tile_of_one
+from reachbox.reach.dual.tiles import REGISTERS, tile_of_many, tile_of_one
 
 
 @compiled
@@ -64,39 +66,76 @@ def tap_of(geo: Array, j: int, block: Array, y: int, x: int) -> int:
 
 
 @compiled
-def first_weight(geo: Array, j: int, tap: int, out: int) -> tuple[int, int]:
-    """Of an output channel: the first input channel it sees, and where the weight of input channel 0 would be."""
-    skip = out // (geo[j, OUT] // geo[j, GROUPS]) * geo[j, IN]
-    return skip, geo[j, WEIGHTS] + (tap * geo[j, OUT] + out) * geo[j, IN] - skip
-
-
-@compiled
 def clear_level(rows: Rows, window: Array, level: int, n: int, values: Array, lanes: int) -> None:
     """Zero for every active channel in a level's window."""
+    active = rows.active[n]
     for y in range(window[level, 0], window[level, 1]):
         for x in range(window[level, 2], window[level, 3]):
             begin, count, place = at(rows, window, n, level, y, x, lanes)
-            for i in range(begin, begin + count):
-                clear(values, place + rows.active[n, i] * lanes)
+            clear_channels(values, place, active, begin, count)
+
+
+@compiled
+def clear_inactive(rows: Rows, window: Array, level: int, n: int, values: Array, lanes: int) -> None:
+    """Zero for every channel in a level's window that is not active."""
+    active, channels = rows.active[n], rows.geo[level, CHANNELS]
+    for y in range(window[level, 0], window[level, 1]):
+        for x in range(window[level, 2], window[level, 3]):
+            begin, count, place = at(rows, window, n, level, y, x, lanes)
+            if count == channels:
+                continue
+            i = begin
+            for c in range(channels):
+                if i < begin + count and active[i] == c:
+                    i += 1
+                else:
+                    clear(values, place + c * lanes)
+
+
+@compiled
+def side_by_side(geo: Array, j: int, block: Array, units: Array) -> bool:
+    """Whether a block's rows are neighbouring output channels of layer `j`, so that their weights fill a vector."""
+    first, last = units[block[FIRST]], units[block[FIRST] + block[COUNT] - 1]
+    return bool(geo[j, GROUPS] == 1 and last - first == block[COUNT] - 1)
 
 
 @compiled
 def _start_units(rows: Rows, room: Room, level: int, block: Array, units: Array, lanes: int) -> None:
-    """A block of units of layer `level + 1`: their weights."""
-    geo, window, n = rows.geo, room.window, block[SAMPLE]
-    clear_level(rows, window, level, n, room.values, lanes)
+    """A block of units of layer `level + 1`: their weights. Lanes beyond the block hold other units' weights, or 0."""
+    geo, window, n, j = rows.geo, room.window, block[SAMPLE], level + 1
+    active, outputs, inputs = rows.active[n], geo[j, OUT], geo[j, IN]
+    first = units[block[FIRST]]
+    neighbours = side_by_side(geo, j, block, units)
     for y in range(window[level, 0], window[level, 1]):
         for x in range(window[level, 2], window[level, 3]):
-            tap = tap_of(geo, level + 1, block, y, x)
-            if tap < 0:
-                continue
+            tap = tap_of(geo, j, block, y, x)
             begin, count, place = at(rows, window, n, level, y, x, lanes)
-            for lane in range(block[COUNT]):
-                skip, first = first_weight(geo, level + 1, tap, units[block[FIRST] + lane])
-                for i in range(begin, begin + count):
-                    c = rows.active[n, i]
-                    if skip <= c < skip + geo[level + 1, IN]:
-                        room.values[place + c * lanes + lane] = rows.weights[first + c]
+            if tap < 0:
+                clear_channels(room.values, place, active, begin, count)
+            elif neighbours:
+                base = geo[j, WEIGHTS] + tap * outputs * inputs + first
+                take_rows(room.values, place, rows.turned, base, outputs, active, begin, count)
+            else:
+                _gather(rows, room, j, tap, block, units, begin, count, place, lanes)
+
+
+@compiled
+def _gather(
+    rows: Rows, room: Room, j: int, tap: int, block: Array, units: Array, begin: int, count: int, place: int, lanes: int
+) -> None:
+    """The weights by which units anywhere in a layer see the active channels of a position."""
+    geo, active, first = rows.geo, rows.active[block[SAMPLE]], block[FIRST]
+    outputs, inputs = geo[j, OUT], geo[j, IN]
+    per_group = outputs // geo[j, GROUPS]
+    clear_channels(room.values, place, active, begin, count)
+    for i in range(begin, begin + count):
+        c = active[i]
+        here, group = place + c * lanes, c // inputs
+        base = geo[j, WEIGHTS] + (tap * inputs + c - group * inputs) * outputs
+        for lane in range(block[COUNT]):
+            unit = units[first + lane]
+            if geo[j, GROUPS] == 1 or unit // per_group == group:
+                room.values[here + lane] = rows.turned[base + unit]
 
 
 @compiled
@@ -112,17 +151,14 @@ def _start_objective(rows: Rows, room: Room, level: int, block: Array, units: Ar
 @compiled
 def _through_activation(rows: Rows, room: Room, level: int, n: int, lanes: int) -> None:
     """Adds `|a| r` to the rows' radii and turns `a` into `a d`; at the input only the radii matter."""
-    window = room.window
+    window, active, slopes, radii = room.window, rows.active[n], rows.slopes[n], rows.radii[n]
     for y in range(window[level, 0], window[level, 1]):
         for x in range(window[level, 2], window[level, 3]):
             begin, count, place = at(rows, window, n, level, y, x, lanes)
-            for i in range(begin, begin + count):
-                c = rows.active[n, i]
-                slope, radius = rows.slopes[n, begin + c], rows.radii[n, begin + c]
-                if radius != 0:
-                    add_absolute(room.sums, 0, room.values, place + c * lanes, radius)
-                if level and slope != 1:
-                    scale(room.values, place + c * lanes, slope)
+            if level:
+                through_activation(room.sums, room.values, place, slopes, radii, begin, active, begin, count)
+            else:
+                add_radii(room.sums, room.values, place, slopes, radii, begin, active, begin, count)
 
 
 @compiled
@@ -130,15 +166,15 @@ def _through_layer(rows: Rows, room: Room, j: int, n: int, lanes: int) -> None:
     """Coefficients at level `j` to coefficients at level `j - 1`: the transpose of layer `j`, where it is active."""
     geo, window, values = rows.geo, room.window, room.values
     clear_level(rows, window, j - 1, n, values, lanes)
-    active = rows.active[n]
+    active, counts = rows.active[n], rows.counts[n]
     for y in range(window[j, 0], window[j, 1]):
         for x in range(window[j, 2], window[j, 3]):
             begin, total, place = at(rows, window, n, j, y, x, lanes)
             for group in range(geo[j, GROUPS]):
-                first, count = group_at(rows, j, n, begin, total, group)
+                first, count = group_at(geo, active, j, begin, total, group)
                 if not count:
                     continue
-                seen = seen_from(rows, room, j, n, y, x, group, geo[j, OUT], lanes)
+                seen = seen_from(geo, active, counts, room, j, y, x, group, geo[j, OUT], lanes)
                 whole = seen - seen % REGISTERS
                 for r in range(0, whole, REGISTERS):
                     tile_of_many(

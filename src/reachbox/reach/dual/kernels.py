@@ -8,10 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from reachbox.machine_code import compiled
-from reachbox.reach.dual.ascent import ascend
+from reachbox.reach.dual.ascent import ascend, gather_lanes
 from reachbox.reach.dual.descent import descend
-from reachbox.reach.dual.layout import COUNT, FIRST, IN, KERNEL_X, KERNEL_Y, VALUES, Array, Gradients, Room, Rows
-from reachbox.reach.dual.tiles import clear
+from reachbox.reach.dual.lanes import clear
+from reachbox.reach.dual.layout import (
+    COUNT,
+    FIRST,
+    HEIGHT,
+    IN,
+    KERNEL_X,
+    KERNEL_Y,
+    SAMPLE,
+    VALUES,
+    WIDTH,
+    Array,
+    Gradients,
+    Room,
+    Rows,
+)
 
 
 @compiled
@@ -20,11 +34,12 @@ def _room(rows: Rows, top: int, scratch: Array, lanes: int) -> Room:
     geo = rows.geo
     size = geo[top + 1, VALUES]
     widest = (geo[:, KERNEL_Y] * geo[:, KERNEL_X] * geo[:, IN]).max()
+    positions = (geo[:, HEIGHT] * geo[:, WIDTH]).max()
     two = 2 * lanes
     return Room(
         np.empty((len(geo), 4), np.int64), scratch[two : two + size], scratch[two + size : two + 2 * size],
         scratch[:lanes], scratch[lanes:two], np.empty(widest, np.int64), np.empty(widest, np.int64),
-        scratch[two + 2 * size :], np.arange(lanes),
+        np.empty(positions, np.int64), np.empty(positions, np.int64), scratch[two + 2 * size :], np.arange(lanes),
     )  # fmt: skip
 
 
@@ -50,16 +65,24 @@ def _gradients_of_share(
     """`gradients_of_radii` for one thread's share of the blocks."""
     lanes = 64 // scratch.itemsize
     room = _room(rows, top, scratch, lanes)
+    me = share[0]
     own = Gradients(
-        into.weights[share[0]], into.lane_sums[share[0]], into.objective, into.slopes[share[0]], into.radii[share[0]]
-    )
-    for number in range(share[0], len(blocks), share[1]):
+        into.weights[me], into.turned[me], into.lane_sums[me], into.objective, into.slopes[me], into.radii[me],
+        into.slopes_by_lane[me], into.radii_by_lane[me],
+    )  # fmt: skip
+    sample = -1
+    for number in range(me, len(blocks), share[1]):
         block = blocks[number]
+        if sample >= 0 and block[SAMPLE] != sample:
+            gather_lanes(rows, own, top, sample, lanes)
+        sample = block[SAMPLE]
         descend(rows, room, top, block, units, lanes)
         clear(room.of_rows, 0)
         for lane in range(block[COUNT]):
             room.of_rows[lane] = of_found[block[FIRST] + lane]
         ascend(rows, room, own, top, block, units, lanes)
+    if sample >= 0:
+        gather_lanes(rows, own, top, sample, lanes)
 
 
 def radii_of_rows(rows: Rows, top: int, blocks: Array, units: Array, scratch: Array, found: Array) -> None:

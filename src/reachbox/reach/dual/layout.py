@@ -33,7 +33,7 @@ class Rows(NamedTuple):
 
     geo: Array
     weights: Array
-    turned: Array  # the same with input channels before output channels
+    turned: Array  # the same with input channels before output channels, and a vector to spare
     objective: Array  # (samples, rows, outputs), for rows that start at the output
     slopes: Array
     radii: Array
@@ -51,6 +51,8 @@ class Room(NamedTuple):
     of_rows: Array
     seen_values: Array
     seen_weights: Array
+    pair_values: Array
+    pair_gradients: Array
     turned: Array
     every_lane: Array
 
@@ -59,10 +61,13 @@ class Gradients(NamedTuple):
     """Where one thread adds gradients."""
 
     weights: Array
+    turned: Array  # those of the rows' first weights, laid out as `Rows.turned`
     lane_sums: Array
     objective: Array
     slopes: Array
     radii: Array
+    slopes_by_lane: Array  # of one sample, a vector for each unit
+    radii_by_lane: Array
 
 
 @compiled
@@ -107,27 +112,38 @@ def list_active(rows: Rows, top: int) -> None:
 
 
 @compiled
-def seen_from(rows: Rows, room: Room, j: int, n: int, y: int, x: int, group: int, step: int, lanes: int) -> int:
+def seen_from(
+    geo: Array, active: Array, counts: Array, room: Room, j: int, y: int, x: int, group: int, step: int, lanes: int
+) -> int:
     """What a position of layer `j` sees: for each kernel tap and active channel below, where its values and weight are.
 
-    Fills `seen_values` with places at level `j - 1`, `seen_weights` with offsets into the layer's weights of output
-    channel 0, `step` apart for neighbouring input channels; gives their number.
+    `active` and `counts` are those of one sample. Fills `seen_values` with places at level `j - 1`, `seen_weights` with
+    offsets into the layer's weights of output channel 0, `step` apart for neighbouring input channels; gives their
+    number.
     """
-    geo, low, found = rows.geo, j - 1, 0
+    low, found = j - 1, 0
     inputs = geo[j, IN]
     skip = group * inputs
+    height, width, channels = geo[low, HEIGHT], geo[low, WIDTH], geo[low, CHANNELS]
+    units, positions, values = geo[low, UNITS], geo[low, POSITIONS], geo[low, VALUES]
+    y0, x0, wide = room.window[low, 0], room.window[low, 2], room.window[low, 3] - room.window[low, 2]
+    kernel_x, gap_y, gap_x = geo[j, KERNEL_X], geo[j, GAP_Y], geo[j, GAP_X]
+    top, left = y * geo[j, STRIDE_Y] - geo[j, PAD_Y], x * geo[j, STRIDE_X] - geo[j, PAD_X]
+    size = geo[j, OUT] * inputs
     for ky in range(geo[j, KERNEL_Y]):
-        yy = y * geo[j, STRIDE_Y] - geo[j, PAD_Y] + ky * geo[j, GAP_Y]
-        if yy < 0 or yy >= geo[low, HEIGHT]:
+        yy = top + ky * gap_y
+        if yy < 0 or yy >= height:
             continue
-        for kx in range(geo[j, KERNEL_X]):
-            xx = x * geo[j, STRIDE_X] - geo[j, PAD_X] + kx * geo[j, GAP_X]
-            if xx < 0 or xx >= geo[low, WIDTH]:
+        for kx in range(kernel_x):
+            xx = left + kx * gap_x
+            if xx < 0 or xx >= width:
                 continue
-            begin, count, place = at(rows, room.window, n, low, yy, xx, lanes)
-            tap = (ky * geo[j, KERNEL_X] + kx) * geo[j, OUT] * inputs - skip * step
-            for i in range(begin, begin + count):
-                c = rows.active[n, i]
+            position = yy * width + xx
+            begin = units + position * channels
+            place = values + ((yy - y0) * wide + xx - x0) * channels * lanes
+            tap = (ky * kernel_x + kx) * size - skip * step
+            for i in range(begin, begin + counts[positions + position]):
+                c = active[i]
                 if skip <= c < skip + inputs:
                     room.seen_values[found] = place + c * lanes
                     room.seen_weights[found] = tap + c * step
@@ -136,13 +152,15 @@ def seen_from(rows: Rows, room: Room, j: int, n: int, y: int, x: int, group: int
 
 
 @compiled
-def group_at(rows: Rows, j: int, n: int, begin: int, count: int, group: int) -> tuple[int, int]:
+def group_at(geo: Array, active: Array, j: int, begin: int, count: int, group: int) -> tuple[int, int]:
     """The part of a position's list of active channels at level `j` that one group of layer `j` gives."""
-    per_group = rows.geo[j, OUT] // rows.geo[j, GROUPS]
+    if geo[j, GROUPS] == 1:
+        return begin, count
+    per_group = geo[j, OUT] // geo[j, GROUPS]
     first = begin
-    while first < begin + count and rows.active[n, first] < group * per_group:
+    while first < begin + count and active[first] < group * per_group:
         first += 1
     end = first
-    while end < begin + count and rows.active[n, end] < (group + 1) * per_group:
+    while end < begin + count and active[end] < (group + 1) * per_group:
         end += 1
     return first, end - first

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from reachbox.errors import InputError
-from reachbox.reach.exact.enumeration import ON_HYPERPLANE, SOLVED, Limits, enumerate_regions
+from reachbox.reach.exact.enumeration import SOLVED, Limits, allowances, enumerate_regions
 from reachbox.reach.exact.rounding import ULP, evaluate, unit_ranges, widening
 from reachbox.reach.program import Floats, Integers, Program
 
@@ -83,10 +83,8 @@ def _solve_chunk(program: Program, tasks: Tasks, limits: Limits) -> Answer:
     extremes, points, took = enumerate_regions(
         program, tasks.networks, tasks.lower, tasks.upper, low, high, tasks.objectives, limits
     )
-    ended, splits, depth, varying = took.T
-    slack = ON_HYPERPLANE + (2 * varying + 16 + 3 * depth) * ULP
-    cover = 2 * varying * slack * (splits + 1)
-    extreme_error, value_error = widening(program, tasks.networks, ranges, tasks.objectives, slack, cover)
+    ended = took[:, 0]
+    extreme_error, value_error = widening(program, tasks.networks, ranges, tasks.objectives, *allowances(took))
     enumerated = _moved(extremes, extreme_error, outward=True)
     by_intervals = _interval_bounds(program, tasks.objectives, low, high)
     values = evaluate(program, tasks.networks, ranges, tasks.objectives, points)

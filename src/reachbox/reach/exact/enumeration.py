@@ -14,6 +14,7 @@ import numpy as np
 from reachbox.machine_code import compiled_for_finite
 from reachbox.reach.exact.polytope import LANES, Vertices, bounding_box, cube, fill_heights, padded, split
 from reachbox.reach.exact.reduced import Flags, Reduced, centre_and_radius, reduced_to_cube
+from reachbox.reach.exact.rounding import ULP
 from reachbox.reach.program import Floats, Integers, Program
 
 ON_HYPERPLANE = 2.0**-45
@@ -79,6 +80,17 @@ def enumerate_regions(
             for row in range(rows):
                 _fill_point(lower[task], upper[task], varying, found.point[side, row], points[task, side, row])
     return extremes, points, took
+
+
+@compiled_for_finite
+def allowances(took: Integers) -> tuple[Floats, Floats]:
+    """The slack and the cover of tasks from what they took, `(tasks, 4)`; see `docs/exact.md`."""
+    slack, cover = np.empty(len(took)), np.empty(len(took))
+    for task in range(len(took)):
+        _, splits, depth, varying = took[task]
+        slack[task] = ON_HYPERPLANE + (2 * varying + 16 + 3 * depth) * ULP
+        cover[task] = 2 * varying * slack[task] * (splits + 1)
+    return slack, cover
 
 
 @compiled_for_finite

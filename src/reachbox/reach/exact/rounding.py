@@ -31,12 +31,13 @@ def unit_ranges(program: Program, networks: Integers, lower: Floats, upper: Floa
             centre, radius = centre_and_radius(lower[task, value], upper[task, value])
             size[task, value] = abs(centre) + radius
         for block in range(len(program.first)):
-            _block_ranges(program, networks[task], block, low[task], high[task], size[task])
+            block_ranges(program, networks[task], block, low[task], high[task], size[task])
     return low, high, size
 
 
 @compiled
-def _block_ranges(program: Program, network: int, block: int, low: Floats, high: Floats, size: Floats) -> None:
+def block_ranges(program: Program, network: int, block: int, low: Floats, high: Floats, size: Floats) -> None:
+    """Fills the ranges and N of one block from those of the values it reads."""
     first, begin, end = program.first[block], program.begin[block], program.begin[block + 1]
     weights, gross = program.weights[network], program.gross[network]
     centre = program.biases[network, begin:end].copy()
@@ -129,14 +130,14 @@ def evaluate(
         for side in range(sides):
             for row in range(rows):
                 values[:inputs] = points[task, side, row]
-                outputs = _outputs(program, networks[task], high[task], values)
+                outputs = fill_values(program, networks[task], high[task], values)
                 result[task, side, row] = (objectives[task, row] * outputs).sum()
     return result
 
 
 @compiled
-def _outputs(program: Program, network: int, high: Floats, values: Floats) -> Floats:
-    """Fills `values` from its inputs on; gives the part that holds the outputs."""
+def fill_values(program: Program, network: int, high: Floats, values: Floats) -> Floats:
+    """Fills `values`, before activation, from its inputs on; gives the part that holds the outputs."""
     for block in range(len(program.first)):
         first, begin, end = program.first[block], program.begin[block], program.begin[block + 1]
         values[begin:end] = program.biases[network, begin:end]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from reachbox.errors import InputError
 from reachbox.training.objectives.objective import Loss, Model, Objective, module_of
 from reachbox.training.objectives.plain import TASK
+from reachbox.training.processes import present_part
 from reachbox.training.schedule import ALWAYS, WarmUp
 
 
@@ -63,8 +64,9 @@ def _dropped(layer: nn.Linear, share: float, generator: torch.Generator) -> Iter
 
     def drop(layer: nn.Module, inputs: tuple[Any, ...]) -> Tensor:
         given: Tensor = inputs[0]
-        kept = torch.rand(given.shape, generator=generator) >= share
-        return given * kept.to(given) / (1 - share)
+        part = present_part(len(given))
+        kept = torch.rand(part.total, *given.shape[1:], generator=generator) >= share
+        return given * part.of(kept).to(given) / (1 - share)
 
     hook = layer.register_forward_pre_hook(drop)
     try:

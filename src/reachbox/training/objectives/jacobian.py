@@ -42,5 +42,5 @@ class Jacobian(Penalty):
     name: ClassVar[str] = "jacobian"
     weight: float = 0.1
 
-    def term(self, model: Model, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def term(self, model: Model, x: Tensor, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
         return jacobian_norm(as_network(model, x), x, keeps_graph=True).mean()

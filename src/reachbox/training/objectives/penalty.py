@@ -41,9 +41,9 @@ class Penalty(Objective):
 
     def __call__(self, model: Model, x: Tensor, y: Tensor, generator: torch.Generator | None = None) -> Loss:
         loss = self.task(model, x, y, generator)
-        term = self.weight * self.term(model, x, generator) if self.weight else x.new_zeros(())
+        term = self.weight * self.term(model, x, y, generator) if self.weight else x.new_zeros(())
         return loss.plus(**{self.name: term})
 
     @abstractmethod
-    def term(self, model: Model, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def term(self, model: Model, x: Tensor, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """The term of a batch before its weight, a scalar that carries gradients to the weights."""

@@ -54,7 +54,7 @@ class Spectral(Penalty):
         vectors = {number: _converged(stretch) for number, stretch in self._stretches(network).items()}
         return replace(super().begin(model, x), vectors=vectors)
 
-    def term(self, model: Model, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def term(self, model: Model, x: Tensor, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
         norms = []
         for number, stretch in self._stretches(as_network(model, x)).items():
             if self.vectors is None:

@@ -1,0 +1,173 @@
+"""By how much each method over-estimates the sensitivity of networks at minima of their landscape (paper, Fig. 4)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from reachbox.box import Box
+from reachbox.data import Dataset, load
+from reachbox.file_access import write_atomically
+from reachbox.landscape import PerceptronEnergy, ReLU, Smoothing, follow_minima
+from reachbox.network import Network
+from reachbox.network.architectures import build
+from reachbox.reach import Kind, reach
+from reachbox.sensitivity import data_sensitivity
+from reachbox.studies.chapter import Chapter, Progress, Request
+from reachbox.studies.sections.overestimate import overestimate_section
+from reachbox.studies.wording import share_of_range
+
+Floats = npt.NDArray[np.float64]
+NETWORK, WIDTHS, SIGMA, L2 = "mlp:25,25,25", (4, 25, 25, 25, 3), 0.1, 1e-3
+METHODS = ("dual", "interval", "crown", "alpha", "lp")
+SMOOTHING = Smoothing(widths=(0.1, 0.01, 0.001))  # wider bends lead most descents to the same few minima
+NETWORKS, QUICK_NETWORKS = 200, 12
+STARTS_AT_ONCE = 4
+MOST_STARTS = 10  # for each network that is wanted
+SAME_ENERGY = 1e-5
+SHARE_OF_SEARCH = 0.4
+
+
+@dataclass(frozen=True)
+class Overestimates:
+    """Minima by rising energy, and the volumes of their output boxes.
+
+    `log_volumes` holds natural logarithms `(networks, methods, samples)`, `exact` those of the true box
+    `(networks, samples)`; `starts` is how many descents it took to find the minima.
+    """
+
+    energies: Floats
+    methods: tuple[str, ...]
+    log_volumes: Floats
+    exact: Floats
+    starts: int
+
+    @property
+    def relative(self) -> Floats:
+        """`(S - S_exact) / S_exact` of each network and method, S the mean over the samples; NaN where S_exact is 0."""
+        log_means, exact = _log_mean(self.log_volumes), _log_mean(self.exact)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(np.where(np.isinf(exact)[:, None], np.nan, np.expm1(log_means - exact[:, None])))
+
+    @property
+    def undefined_networks(self) -> int:
+        """Networks whose true boxes all have no volume."""
+        return int(np.isinf(_log_mean(self.exact)).sum())
+
+    @property
+    def flat_samples(self) -> int:
+        """True boxes without volume, of all networks together."""
+        return int(np.isinf(self.exact).sum())
+
+
+def overestimate(request: Request) -> Chapter:
+    """Networks at minima of the Iris landscape: the sensitivity by every method over the true one."""
+    iris = load("iris", seed=request.seed)
+    wanted = QUICK_NETWORKS if request.quick else NETWORKS
+    request.folder.mkdir(parents=True, exist_ok=True)
+
+    def searching(doing: str, share: float) -> None:
+        request.progress(doing, SHARE_OF_SEARCH * share)
+
+    def bounding(doing: str, share: float) -> None:
+        request.progress(doing, SHARE_OF_SEARCH + (1 - SHARE_OF_SEARCH) * share)
+
+    energies, points, starts = minima(iris, wanted, request.seed, request.folder, searching)
+    found = volumes_of(iris, energies, points, starts, request.folder, bounding)
+    return Chapter(
+        (overestimate_section(found, share_of_range(SIGMA)),),
+        (
+            ("networks of Fig. 4", f"all {len(iris.x_train)} samples of iris; network {NETWORK}; minima of the mean "
+             f"cross-entropy + {L2:g} times the squared weights, biases included, distinct in energy by "
+             f"{SAME_ENERGY:g}, of the loss with kinks bent over {SMOOTHING.widths[-1]:g}; {starts} descents from "
+             f"random weights, seed {request.seed}"),
+            ("boxes of Fig. 4", f"{iris.describe_radius(sigma=SIGMA)}; float64"),
+        ),
+    )  # fmt: skip
+
+
+def minima(
+    dataset: Dataset, wanted: int, seed: int, folder: Path, progress: Progress
+) -> tuple[Floats, list[Tensor], int]:
+    """Energies and weights of minima with distinct energies, by rising energy, and how many descents it took.
+
+    Descends from random weights on a loss whose kinks are smoothed less and less, until `wanted` are found.
+    """
+    inputs, labels = dataset.x_train.double().numpy(), dataset.y_train.numpy()
+    energy = PerceptronEnergy(WIDTHS, ReLU(), inputs, labels, L2)
+    found: dict[float, Floats] = {}
+    for batch in range(MOST_STARTS * wanted // STARTS_AT_ONCE):
+        progress(f"minima: {len(found)} of {wanted}", len(found) / wanted)
+        settings = {"problem": energy.describe(), "smoothing": repr(SMOOTHING), "seed": seed, "batch": batch}
+        file = folder / f"minima-{_key(settings)}.npz"
+        if not file.exists():
+            starts = energy.random_points(STARTS_AT_ONCE, np.random.default_rng([seed, batch]))
+            followed = follow_minima(energy, starts, SMOOTHING)
+            reached = followed.points[np.isfinite(followed.energies)]
+            _write(file, points=reached, energies=energy.value_and_gradient(reached)[0])
+        kept = np.load(file)
+        for height, point in zip(kept["energies"].tolist(), kept["points"], strict=True):
+            if len(found) < wanted and all(abs(height - other) > SAME_ENERGY for other in found):
+                found[height] = point
+        if len(found) == wanted:
+            break
+    energies = sorted(found)
+    return np.array(energies), [torch.from_numpy(found[height]) for height in energies], STARTS_AT_ONCE * (batch + 1)
+
+
+def volumes_of(
+    dataset: Dataset, energies: Floats, points: list[Tensor], starts: int, folder: Path, progress: Progress
+) -> Overestimates:
+    """The volumes of all samples' boxes by every method, network by network."""
+    box = Box.around(dataset.x_train.double(), dataset.radius(sigma=SIGMA))
+    parts = []
+    for number, point in enumerate(points):
+        progress(f"boxes of network {number + 1} of {len(points)}", number / len(points))
+        settings = {"point": hashlib.sha256(point.numpy().tobytes()).hexdigest(), "sigma": SIGMA, "methods": METHODS}
+        file = folder / f"volumes-{_key(settings)}.npz"
+        if not file.exists():
+            network = _network(point, dataset)
+            bounded = [data_sensitivity(network, box, method).numpy() for method in METHODS]
+            _write(file, bounded=np.stack(bounded), exact=_exact_volumes(network, box))
+        parts.append(np.load(file))
+    return Overestimates(
+        energies, METHODS, np.stack([part["bounded"] for part in parts]), np.stack([part["exact"] for part in parts]),
+        starts,
+    )  # fmt: skip
+
+
+def _network(point: Tensor, dataset: Dataset) -> Network:
+    module = build(NETWORK, dataset.input_shape, dataset.classes).double()
+    torch.nn.utils.vector_to_parameters(point, module.parameters())
+    return Network.from_module(module, dataset.x_train[:1].double())
+
+
+def _exact_volumes(network: Network, box: Box) -> Floats:
+    found = reach(network, box, "exact")
+    assert found.kind is Kind.EXACT, "a network of four inputs is always enumerated"
+    return found.log_volume.numpy()
+
+
+def _log_mean(logs: Floats) -> Floats:
+    """The logarithm of the mean of `exp(logs)` over the last dimension."""
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.logaddexp.reduce(logs, axis=-1) - np.log(logs.shape[-1]))
+
+
+def _key(settings: dict[str, object]) -> str:
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _write(file: Path, **arrays: Any) -> None:
+    content = BytesIO()
+    np.savez(content, **arrays)
+    write_atomically(file, content.getvalue())

@@ -1,0 +1,145 @@
+"""The trainings behind a study: each in a run folder of its own, done once and found again after a kill."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+
+from reachbox.data import Dataset
+from reachbox.file_access import write_atomically
+from reachbox.network.architectures import build
+from reachbox.report.versions import versions
+from reachbox.studies.chapter import Progress
+from reachbox.training import Epoch, Evaluation, Preset, State, Step, run
+from reachbox.training.description import JSON, describe, fingerprint
+
+FINAL = "final.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A training that a study asks for: the name of its folder, what is trained, and from which seed.
+
+    The seed decides the first weights and the order of the samples, alike for every plan. `cost` is what a step
+    takes, relative to plain training: with it the share that is done grows evenly.
+    """
+
+    name: str
+    preset: Preset
+    seed: int
+    cost: float = 1.0
+
+    @property
+    def total_cost(self) -> float:
+        """What the whole training takes, relative to an epoch of plain training."""
+        return self.cost * self.preset.settings.epochs
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is measured: `each` after every epoch, `final` at the end, both by what they measure on, such as `test`."""
+
+    each: Mapping[str, Evaluation]
+    final: Mapping[str, Evaluation]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A training that is done: its epochs, and its final metrics, such as `test_ERR`."""
+
+    plan: Plan
+    folder: Path
+    history: tuple[Epoch, ...]
+    metrics: Mapping[str, float]
+
+    @property
+    def cpu_seconds(self) -> float:
+        """CPU seconds an epoch, the mean over all, without the metrics."""
+        trained = self.history[1:]
+        return sum(epoch.cpu_seconds for epoch in trained) / max(1, len(trained))
+
+
+def finished(
+    plans: Sequence[Plan], dataset: Dataset, measured: Measured, folder: Path, progress: Progress
+) -> tuple[Finished, ...]:
+    """Every plan's training, in order; `folder/NAME-SEED` holds each. What is done there already is only read.
+
+    `progress` hears what is being done, the time that the rest may take, and the share that is done.
+    """
+    total, done, found = sum(plan.total_cost for plan in plans), 0.0, []
+    pace = _Pace()
+    for plan in plans:
+
+        def tell(doing: str, share: float, plan: Plan = plan, before: float = done) -> None:
+            reached = (before + plan.total_cost * share) / total
+            progress(f"{plan.name}, seed {plan.seed}, {doing}{pace.left(reached)}", reached)
+
+        found.append(_finished(plan, dataset, measured, folder / f"{plan.name}-{plan.seed}", tell))
+        done += plan.total_cost
+    return tuple(found)
+
+
+class _Pace:
+    """How long the rest may take, from what was done since the start."""
+
+    def __init__(self) -> None:
+        self.began: tuple[float, float] | None = None
+
+    def left(self, share: float) -> str:
+        """The words for it, at the share that is done; none while there is nothing to judge by."""
+        now = perf_counter()
+        if self.began is None:
+            self.began = now, share
+        since, grown = now - self.began[0], share - self.began[1]
+        if since < 5 or grown <= 0:
+            return ""
+        minutes = since / grown * (1 - share) / 60
+        return f", about {minutes / 60:.1f} h left" if minutes > 90 else f", about {minutes:.0f} min left"
+
+
+def _finished(plan: Plan, dataset: Dataset, measured: Measured, folder: Path, progress: Progress) -> Finished:
+    module = build(plan.preset.network, dataset.input_shape, dataset.classes, plan.seed)
+    objective = plan.preset.objective(dataset.radius(sigma=plan.preset.sigma))
+    settings = replace(plan.preset.settings, seed=plan.seed)
+
+    def on_step(step: Step) -> None:
+        share = (step.epoch - 1 + step.step / step.steps) / step.epochs
+        progress(f"epoch {step.epoch} of {step.epochs}", share)
+
+    about: dict[str, JSON] = {
+        "study": plan.name, "network": plan.preset.network, "data": dataset.name,
+        "radius": dataset.describe_radius(sigma=plan.preset.sigma),
+    }  # fmt: skip
+    state = run(folder, module, objective, dataset, settings, evaluations=measured.each, about=about, on_step=on_step)
+    return Finished(plan, folder, state.history, _final(folder, module, state, measured.final))
+
+
+def _final(
+    folder: Path, module: torch.nn.Module, state: State, evaluations: Mapping[str, Evaluation]
+) -> dict[str, float]:
+    """The final metrics, from `final.json` where it is of these weights and this measurement."""
+    file = folder / FINAL
+    weights = fingerprint(dict(sorted(state.module.items())))  # a checkpoint keeps no order
+    asked: dict[str, JSON] = {"evaluations": describe(evaluations), "weights": weights}
+    known = _read(file)
+    if known is not None and all(known.get(key) == value for key, value in asked.items()):
+        return {name: float(value) for name, value in known["metrics"].items()}
+    metrics = {f"{on}_{name}": v for on, evaluate in evaluations.items() for name, v in evaluate(module).items()}
+    whole = {"metrics": describe(metrics), **asked, "versions": dict(versions())}
+    write_atomically(file, json.dumps(whole, indent=2).encode() + b"\n")
+    return metrics
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    """What the file holds; None where it is not there or is damaged, for then it is measured again."""
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("metrics"), dict) else None

@@ -1,0 +1,96 @@
+"""Energy against sensitivity as a section: the scatter, and every correlation with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from reachbox.report import Column, Section, Table, canvas
+from reachbox.report.numbers import count, from_log10, number
+from reachbox.report.palette import series_colour
+from reachbox.report.section import Figure
+from reachbox.studies.sections.landscape import energy
+
+if TYPE_CHECKING:
+    from reachbox.studies.energy_sensitivity import Measured
+    from reachbox.studies.fig5 import Cell
+
+
+def energy_sensitivity_section(shown: Sequence[Measured], sigma: float, cells: Sequence[Cell]) -> Section:
+    """The scatter of the paper's variant at `sigma` on all samples, and the table of all correlations."""
+    return Section(
+        "Are lower minima less sensitive?",
+        f"{_verdict(cells)} A correlation above 0 is the paper's claim. Intervals are by bootstrap over independent "
+        "explorations, since minima of one exploration are not independent.",
+        figures=(scatter(shown, "fig5", sigma),),
+        table=_table(cells),
+    )
+
+
+def scatter(explorations: Sequence[Measured], name: str, sigma: float) -> Figure:
+    """Every minimum at its energy and the geometric mean of its output boxes' volumes, a colour an exploration."""
+
+    def draw(sheet: Any, is_narrow: bool) -> None:
+        axes = sheet.add_subplot()
+        for index, one in enumerate(explorations):
+            known = np.isfinite(one.log10_geometric_mean)
+            axes.scatter(
+                one.energies[known], one.log10_geometric_mean[known], s=22, color=series_colour(index), linewidths=0,
+                label=f"exploration {index + 1}",
+            )  # fmt: skip
+        axes.yaxis.set_major_formatter(lambda value, _: from_log10(value))
+        axes.set_xlabel("energy")
+        axes.set_ylabel("sensitivity (geometric mean)")
+        axes.grid(axis="y")
+        canvas.legend_above(axes, columns=canvas.legend_columns(len(explorations), is_narrow))
+
+    columns = (
+        Column("exploration", "exploration", count),
+        Column("energy", "energy", energy),
+        Column("geometric mean", "log10 geometric mean", from_log10),
+        Column("mean", "log10 mean", from_log10),
+    )
+    rows = [
+        (index + 1, float(height), float(geometric), float(mean))
+        for index, one in enumerate(explorations)
+        for height, geometric, mean in zip(one.energies, one.log10_geometric_mean, one.log10_mean, strict=True)
+    ]
+    caption = f"Each dot is a minimum: its energy, and the volume of its exact output boxes at sigma {sigma:g}."
+    return canvas.figure(caption, Table(name, columns, rows), draw, wide=(720, 420))
+
+
+def _table(cells: Sequence[Cell]) -> Table:
+    columns = (
+        Column("variant", "variant"),
+        Column("sigma", "sigma", number),
+        Column("samples", "samples", count),
+        Column("over samples", "over_samples"),
+        Column("minima", "minima", count),
+        Column("correlation", "correlation", number),
+        Column("from", "lower", number),
+        Column("to", "upper", number),
+    )
+    rows = [
+        (
+            cell.variant, cell.sigma, cell.samples, cell.mean, cell.correlation.minima,
+            *(_cell(value) for value in (cell.correlation.value, cell.correlation.lower, cell.correlation.upper)),
+        )
+        for cell in cells
+    ]  # fmt: skip
+    return Table("fig5-correlations", columns, rows)
+
+
+def _cell(value: float) -> float | None:
+    return None if np.isnan(value) else value
+
+
+def _verdict(cells: Sequence[Cell]) -> str:
+    """In how many of the cells the claim holds, is contradicted, or stays open."""
+    sure = [cell.correlation for cell in cells if cell.correlation.is_sure]
+    holds = sum(one.value > 0 for one in sure)
+    return (
+        f"Of {count(len(cells))} rank correlations of energy and sensitivity {count(holds)} are above 0 beyond doubt, "
+        f"{count(len(sure) - holds)} below, and {count(len(cells) - len(sure))} may be either."
+    )

@@ -1,0 +1,82 @@
+"""The studies of Sec. 6: the paper's figures, the order of methods, fronts, spreads, and trainings that are found."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from reachbox.data import Dataset, load
+from reachbox.report.figures import front
+from reachbox.report.spread import Spread, spread_from_log10, spread_percent
+from reachbox.studies.runs import FINAL, Finished, Measured, Plan, finished
+from reachbox.studies.tables.order import order_sentence
+from reachbox.studies.tables.paper import paper_table
+from reachbox.training import PRESETS, Evaluation, Settings
+
+
+def test_the_papers_figures() -> None:
+    table = paper_table(1)
+    assert table.methods == ("Base", "specM", "jacobM", "SM")
+    assert table.metrics == ("CE", "ERR", "ADV_LOSS", "ADV_ERR", "SENSE", "JACOB", "SPECTRAL")
+    assert table.value("SM", "ADV_ERR") == 0.1262
+    assert table.value("SM", "SENSE") == pytest.approx(3.7427, abs=1e-4)
+    assert table.value("recommended", "ERR") is None
+    assert [paper_table(number).samples for number in (1, 2, 3)] == ["test", "train", "test"]
+
+
+def test_the_order_is_told_where_it_differs() -> None:
+    table = paper_table(3)
+    assert "is the paper's" in order_sentence(table, lambda method, metric: [table.values[method, metric]])
+
+    def swapped(method: str, metric: str) -> list[float]:
+        return [-table.values[method, metric] if metric == "ERR" else table.values[method, metric]]
+
+    told = order_sentence(table, swapped)
+    assert "in ERR it is K&W, SM, Base, in the paper Base, SM, K&W; in the other columns" in told
+
+
+def test_a_front_keeps_what_nothing_beats() -> None:
+    assert front([(2.0, 2.0), (1.0, 3.0), (2.0, 4.0), (3.0, 2.0)]) == [(1.0, 3.0), (2.0, 2.0)]
+
+
+def test_a_spread_is_its_mean_with_a_deviation() -> None:
+    assert spread_percent(Spread.of([0.01, 0.02, 0.03])) == "2.00\u00a0±\u00a01.00\u202f%"
+    assert spread_percent(Spread.of([0.02])) == "2.00\u202f%"
+    assert spread_from_log10(Spread.of([3.0, 3.0])).endswith("×÷\u00a01")
+
+
+@pytest.fixture(scope="module")
+def iris() -> Dataset:
+    return load("iris")
+
+
+def trained(iris: Dataset, folder: Path, epochs: int = 2) -> Finished:
+    settings = Settings(epochs=epochs, batch_size=50)
+    preset = replace(PRESETS["plain"], network="mlp:4", settings=settings)
+    evaluation = Evaluation(iris.x_train, iris.y_train, 0.1, ("ERR", "SENSE"))
+    measured = Measured({}, {"train": evaluation})
+    (found,) = finished([Plan("plain", preset, 3)], iris, measured, folder, lambda doing, share: None)
+    return found
+
+
+def test_a_training_is_done_once(iris: Dataset, tmp_path: Path) -> None:
+    first = trained(iris, tmp_path)
+    written = (first.folder / FINAL).stat().st_mtime_ns
+    again = trained(iris, tmp_path)
+    assert again == first  # the seconds too: nothing was computed again
+    assert (again.folder / FINAL).stat().st_mtime_ns == written
+    assert again.folder.name == "plain-3"
+
+
+def test_damaged_final_metrics_are_measured_again(iris: Dataset, tmp_path: Path) -> None:
+    first = trained(iris, tmp_path)
+    (first.folder / FINAL).write_text("{")
+    assert trained(iris, tmp_path) == first
+
+
+def test_metrics_of_other_weights_are_not_taken(iris: Dataset, tmp_path: Path) -> None:
+    first = trained(iris, tmp_path)
+    longer = trained(iris, tmp_path, epochs=40)
+    assert longer.metrics != first.metrics
