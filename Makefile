@@ -8,7 +8,7 @@ OUT ?= report
 .PHONY: demo test check clean
 
 demo: $(VENV)/.installed
-	$(BIN)/reachbox reproduce all --quick --out $(OUT)
+	$(BIN)/reachbox reproduce digits boxes --quick --out $(OUT)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2

@@ -244,7 +244,7 @@ def test_what_is_no_onnx_file(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="found a folder"):
         load(tmp_path)
     (tmp_path / "net.txt").write_text("x")
-    with pytest.raises(FileError, match=r"suffix '\.txt' is unknown; \.onnx and \.safetensors"):
+    with pytest.raises(FileError, match=r"suffix '\.txt' is unknown; \.onnx, \.onnx\.gz and \.safetensors"):
         load(tmp_path / "net.txt")
 
 

@@ -37,17 +37,32 @@ class Blocks:
     def table(self) -> npt.NDArray[np.int64]:
         """The blocks as the kernels read them, `(blocks, 4)`; see `layout`."""
         count = len(self.units)
-        is_first = np.ones(count, np.bool_)
-        is_first[1:] = (self.places[1:] != self.places[:-1]).any(1)
         numbers = np.arange(count)
-        within = numbers - np.maximum.accumulate(np.where(is_first, numbers, 0))
+        within = numbers - np.maximum.accumulate(np.where(self._starts_group, numbers, 0))
         first = np.flatnonzero(within % self.lanes == 0)
         sizes = np.diff(first, append=count)
         return np.column_stack([self.places[first], first, sizes]).astype(np.int64)
 
+    @cached_property
+    def _starts_group(self) -> npt.NDArray[np.bool_]:
+        """Whether a row is the first one of its sample and position."""
+        starts = np.ones(len(self.units), np.bool_)
+        starts[1:] = (self.places[1:] != self.places[:-1]).any(1)
+        return starts
+
     def chosen(self, mask: npt.NDArray[np.bool_]) -> Blocks:
         """Some of the rows, grouped anew."""
         return Blocks(self.top, self.places[mask], self.units[mask], self.lanes)
+
+    def filled_up(self, mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """`mask` with all rows of a group where that takes no more blocks: neighbouring rows are read as one vector."""
+        if not len(mask):
+            return mask
+        first = np.flatnonzero(self._starts_group)
+        total = np.diff(first, append=len(mask))
+        wanted = np.add.reduceat(mask.astype(np.int64), first)
+        kept: npt.NDArray[np.bool_] = mask | np.repeat(-(-wanted // self.lanes) == -(-total // self.lanes), total)
+        return kept
 
 
 def blocks_of_units(level: int, chosen: npt.NDArray[np.bool_], lanes: int) -> Blocks:
@@ -90,7 +105,7 @@ class RadiusOfRows(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, of_found: Tensor) -> tuple[Tensor | None, ...]:
         gradient = np.ascontiguousarray(of_found.numpy())
-        moved = gradient != 0  # a unit that turned out to be stable passes none on
+        moved = ctx.blocks.filled_up(gradient != 0)  # a unit that turned out to be stable passes none on
         rows, blocks, scratch = ctx.rows, ctx.blocks.chosen(moved), ctx.scratch
         into = _no_gradients(rows, len(scratch))
         kernels.gradients_of_radii(rows, blocks.top, blocks.table, blocks.units, scratch, gradient[moved], into)
