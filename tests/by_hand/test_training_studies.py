@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from reachbox.data import Dataset, load
 from reachbox.report.figures import front
 from reachbox.report.spread import Spread, spread_from_log10, spread_percent
+from reachbox.studies.chapter import Request
 from reachbox.studies.runs import FINAL, Finished, Measured, Plan, finished
 from reachbox.studies.tables.order import order_sentence
 from reachbox.studies.tables.paper import paper_table
@@ -33,6 +35,7 @@ def test_the_order_is_told_where_it_differs() -> None:
     def swapped(method: str, metric: str) -> list[float]:
         return [-table.values[method, metric] if metric == "ERR" else table.values[method, metric]]
 
+    assert order_sentence(table, swapped, ["SM"]) == order_sentence(table, lambda method, metric: [0.0], ["SM"])
     told = order_sentence(table, swapped)
     assert "in ERR it is K&W, SM, Base, in the paper Base, SM, K&W; in the other columns" in told
 
@@ -57,7 +60,7 @@ def trained(iris: Dataset, folder: Path, epochs: int = 2) -> Finished:
     preset = replace(PRESETS["plain"], network="mlp:4", settings=settings)
     evaluation = Evaluation(iris.x_train, iris.y_train, 0.1, ("ERR", "SENSE"))
     measured = Measured({}, {"train": evaluation})
-    (found,) = finished([Plan("plain", preset, 3)], iris, measured, folder, lambda doing, share: None)
+    (found,) = finished([Plan("plain", preset, 3)], iris, measured, Request(folder))
     return found
 
 
@@ -68,6 +71,29 @@ def test_a_training_is_done_once(iris: Dataset, tmp_path: Path) -> None:
     assert again == first  # the seconds too: nothing was computed again
     assert (again.folder / FINAL).stat().st_mtime_ns == written
     assert again.folder.name == "plain-3"
+    assert again.devices == ("CPU",)
+
+
+def test_what_a_run_was_begun_with_stays_written(iris: Dataset, tmp_path: Path) -> None:
+    file = trained(iris, tmp_path).folder / "run.json"
+    begun = json.loads(file.read_text())
+    file.write_text(json.dumps({**begun, "versions": {"torch": "another"}}))
+    trained(iris, tmp_path)
+    assert json.loads(file.read_text())["versions"] == {"torch": "another"}
+    trained(iris, tmp_path, epochs=3)
+    assert json.loads(file.read_text()) == {**begun, "versions": {"torch": "another"}, "epochs": 3}
+
+
+def test_as_is_shows_what_is_finished_and_trains_nothing(iris: Dataset, tmp_path: Path) -> None:
+    done = trained(iris, tmp_path)
+    other = Plan("plain", done.plan.preset, 4)
+    unmeasured = replace(done.plan, name="unmeasured")
+    evaluation = Evaluation(iris.x_train, iris.y_train, 0.1, ("ERR", "SENSE"))
+    finished([unmeasured], iris, Measured({}, {}), Request(tmp_path))
+    (tmp_path / "unmeasured-3" / FINAL).unlink()
+    plans, measured = [done.plan, other, unmeasured], Measured({}, {"train": evaluation})
+    assert finished(plans, iris, measured, Request(tmp_path, as_is=True)) == (done,)
+    assert not (tmp_path / "plain-4").exists()
 
 
 def test_damaged_final_metrics_are_measured_again(iris: Dataset, tmp_path: Path) -> None:

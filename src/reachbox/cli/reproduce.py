@@ -15,6 +15,7 @@ Names = Annotated[
 ]
 Quick = Annotated[bool, typer.Option("--quick", help="Small data sets, a few minutes.")]
 Folder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where index.html goes.")]
+AsIs = Annotated[bool, typer.Option("--as-is", help="Show the trainings that are finished, and train nothing.")]
 
 
 def reproduce(
@@ -22,6 +23,8 @@ def reproduce(
     quick: Quick = False,
     out: Folder = Path("report"),
     data_dir: options.DataDir = None,
+    as_is: AsIs = False,
+    device: options.Device = "cpu",
     seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> Answer:
@@ -31,6 +34,7 @@ def reproduce(
     """
     from time import perf_counter
 
+    from reachbox.cli.computation import device_of
     from reachbox.cli.progress import share_done
     from reachbox.cli.tables import duration, facts
     from reachbox.report.versions import versions
@@ -39,8 +43,9 @@ def reproduce(
     started = perf_counter()
     with share_done() as progress:
         page = studies.reproduce(
-            chapters or [studies.ALL], out, quick=quick, seed=seed, data_dir=data_dir, progress=progress
-        )
+            chapters or [studies.ALL], out, quick=quick, seed=seed, data_dir=data_dir,
+            device=str(device_of(device)), as_is=as_is, progress=progress,
+        )  # fmt: skip
     seconds = perf_counter() - started
     return Answer(
         record={"report": page, "seed": seed, "seconds": seconds, "versions": dict(versions())},

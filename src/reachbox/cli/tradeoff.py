@@ -27,6 +27,7 @@ def tradeoff(
     network: Network = None,
     methods: Methods = None,
     epochs: Epochs = 8,
+    device: options.Device = "cpu",
     seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> Answer:
@@ -38,10 +39,12 @@ def tradeoff(
     """
     from time import perf_counter
 
+    from reachbox.cli.computation import device_of
     from reachbox.cli.progress import share_done
     from reachbox.cli.samples import DataOptions
     from reachbox.cli.tables import duration, facts
     from reachbox.report import Page, versions, write_page
+    from reachbox.studies.chapter import Request
     from reachbox.studies.one_thread import one_thread
     from reachbox.studies.tradeoff import SWEEPS, section_of, settings_of, sweep
     from reachbox.training.presets import TWO_CONVOLUTIONS
@@ -51,7 +54,8 @@ def tradeoff(
     spec = network or (TWO_CONVOLUTIONS if len(dataset.input_shape) == 3 else "mlp:25,25,25")
     chosen = tuple(SWEEPS) if methods is None else tuple(methods.split(","))
     with one_thread(), share_done() as progress:
-        runs = sweep(dataset, spec, epochs, out / "work", methods=chosen, seed=seed, progress=progress)
+        request = Request(out / "work", seed=seed, progress=progress, device=str(device_of(device)))
+        runs = sweep(dataset, spec, epochs, request, methods=chosen)
     section = section_of(runs, dataset)
     lead = "Smaller boxes, or proven margins, cost accuracy and time. How much, method by method:"
     known = (("seed", str(seed)), *settings_of(dataset, spec, epochs))

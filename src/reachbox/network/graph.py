@@ -62,6 +62,12 @@ class Network:
         """Shape of one sample's output."""
         return self.shape_of(self.output)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are; the CPU where there are none."""
+        sources = (source for node in self.nodes for source in node.operator.sources().values())
+        return next((resolve(source).device for source in sources), torch.device("cpu"))
+
     def shape_of(self, value: int) -> Shape:
         """Shape of a value for one sample."""
         return self.input_shape if value == 0 else self.nodes[value - 1].shape

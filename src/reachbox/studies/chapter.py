@@ -19,7 +19,8 @@ class Request:
 
     `folder` is the chapter's own, for results on the way: what is found finished there, under the same settings, is
     not computed again. `quick` asks for small data in a minute or two. `data_dir` is where MNIST lies, if anywhere.
-    `progress` is told what is being done and the share that is done, from 0 to 1.
+    `progress` is told what is being done and the share that is done, from 0 to 1. Networks are trained and measured on
+    `device`; `as_is` asks for a page of the trainings that are finished, and no more.
     """
 
     folder: Path
@@ -27,6 +28,8 @@ class Request:
     seed: int = 0
     data_dir: Path | None = None
     progress: Progress = lambda doing, share: None
+    device: str = "cpu"
+    as_is: bool = False
 
 
 @dataclass(frozen=True)

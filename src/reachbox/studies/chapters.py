@@ -48,12 +48,16 @@ def reproduce(
     quick: bool = False,
     seed: int = 0,
     data_dir: Path | None = None,
+    device: str = "cpu",
+    as_is: bool = False,
     progress: Progress = lambda doing, share: None,
 ) -> Path:
     """Computes chapters and binds them to a page in `folder`; gives the path of its `index.html`.
 
     `names` are keys of `CHAPTERS`, or `all`. Results on the way are kept in `folder/work/CHAPTER`, so a report that
-    was interrupted goes on where it stopped. The same seed gives the same numbers; only the times differ.
+    was interrupted goes on where it stopped. The same seed gives the same numbers on the same device; only the times
+    differ. `device` trains and measures the networks of the tables and the trade-off; with `as_is` these chapters show
+    the trainings that are finished, and train nothing.
 
     Raises `InputError` for a name that is none, `FileError` where the folder cannot be written.
     """
@@ -66,7 +70,8 @@ def reproduce(
             def tell(doing: str, share: float, done: int = number, chapter: str = name) -> None:
                 progress(f"{chapter}: {doing}", (done + share) / len(chosen))
 
-            chapters.append(CHAPTERS[name](Request(folder / "work" / name, quick, seed, data_dir, tell)))
+            request = Request(folder / "work" / name, quick, seed, data_dir, tell, device, as_is)
+            chapters.append(CHAPTERS[name](request))
     path = write_page(_page(chapters, seed, perf_counter() - started), folder)
     progress("done", 1.0)
     return path

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -53,7 +53,7 @@ def fig6(request: Request) -> Chapter:
         for optimiser in OPTIMISERS
         for preset in [_preset(optimiser, with_term)]
     ]
-    runs = finished(plans, dataset, measured, request.folder, request.progress)
+    runs = finished(plans, dataset, measured, replace(request, device="cpu", as_is=False))  # exact boxes have no GPU
     plain, with_term = _named(runs[: len(OPTIMISERS)]), _named(runs[len(OPTIMISERS) :])
     return Chapter(
         (fig6_section(plain, with_term, len(y), dataset.describe_radius(sigma=SIGMA), WEIGHT),),

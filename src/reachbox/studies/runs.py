@@ -12,12 +12,16 @@ from typing import Any
 import torch
 
 from reachbox.data import Dataset
+from reachbox.errors import FileError
 from reachbox.file_access import write_atomically
 from reachbox.network.architectures import build
 from reachbox.report.versions import versions
-from reachbox.studies.chapter import Progress
+from reachbox.studies.chapter import Request
 from reachbox.training import Epoch, Evaluation, Preset, State, Step, run
+from reachbox.training.checkpoint import read_checkpoint
 from reachbox.training.description import JSON, describe, fingerprint
+from reachbox.training.run import CHECKPOINT
+from reachbox.training.train import device_words
 
 FINAL = "final.json"
 
@@ -64,25 +68,48 @@ class Finished:
         trained = self.history[1:]
         return sum(epoch.cpu_seconds for epoch in trained) / max(1, len(trained))
 
+    @property
+    def seconds(self) -> float:
+        """Elapsed seconds of all epochs, without the metrics."""
+        return sum(epoch.seconds for epoch in self.history)
 
-def finished(
-    plans: Sequence[Plan], dataset: Dataset, measured: Measured, folder: Path, progress: Progress
-) -> tuple[Finished, ...]:
-    """Every plan's training, in order; `folder/NAME-SEED` holds each. What is done there already is only read.
+    @property
+    def devices(self) -> tuple[str, ...]:
+        """What it was trained on."""
+        return tuple(dict.fromkeys(epoch.device for epoch in self.history[1:]))
 
-    `progress` hears what is being done, the time that the rest may take, and the share that is done.
+
+def finished(plans: Sequence[Plan], dataset: Dataset, measured: Measured, request: Request) -> tuple[Finished, ...]:
+    """Every plan's training, in order; `NAME-SEED` in the request's folder holds each. What is done is only read.
+
+    The request's `progress` hears what is being done, the time that the rest may take, and the share that is done.
+    With `as_is` only those that are done already.
     """
+    if request.as_is:
+        plans = [plan for plan in plans if _is_done(plan, _folder(plan, request))]
     total, done, found = sum(plan.total_cost for plan in plans), 0.0, []
     pace = _Pace()
     for plan in plans:
 
         def tell(doing: str, share: float, plan: Plan = plan, before: float = done) -> None:
             reached = (before + plan.total_cost * share) / total
-            progress(f"{plan.name}, seed {plan.seed}, {doing}{pace.left(reached)}", reached)
+            request.progress(f"{plan.name}, seed {plan.seed}, {doing}{pace.left(reached)}", reached)
 
-        found.append(_finished(plan, dataset, measured, folder / f"{plan.name}-{plan.seed}", tell))
+        found.append(brought_to_end(plan, dataset, measured, replace(request, progress=tell)))
         done += plan.total_cost
     return tuple(found)
+
+
+def _folder(plan: Plan, request: Request) -> Path:
+    return request.folder / f"{plan.name}-{plan.seed}"
+
+
+def _is_done(plan: Plan, folder: Path) -> bool:
+    """Whether it is trained to its last epoch and measured."""
+    try:
+        return read_checkpoint(folder / CHECKPOINT).epoch == plan.preset.settings.epochs and (folder / FINAL).exists()
+    except FileError:
+        return False
 
 
 class _Pace:
@@ -103,14 +130,16 @@ class _Pace:
         return f", about {minutes / 60:.1f} h left" if minutes > 90 else f", about {minutes:.0f} min left"
 
 
-def _finished(plan: Plan, dataset: Dataset, measured: Measured, folder: Path, progress: Progress) -> Finished:
-    module = build(plan.preset.network, dataset.input_shape, dataset.classes, plan.seed)
+def brought_to_end(plan: Plan, dataset: Dataset, measured: Measured, request: Request) -> Finished:
+    """A plan's training, from where it stands in its folder to its last epoch and its final metrics."""
+    folder = _folder(plan, request)
+    module = build(plan.preset.network, dataset.input_shape, dataset.classes, plan.seed).to(request.device)
     objective = plan.preset.objective(dataset.radius(sigma=plan.preset.sigma))
     settings = replace(plan.preset.settings, seed=plan.seed)
 
     def on_step(step: Step) -> None:
         share = (step.epoch - 1 + step.step / step.steps) / step.epochs
-        progress(f"epoch {step.epoch} of {step.epochs}", share)
+        request.progress(f"epoch {step.epoch} of {step.epochs}", share)
 
     about: dict[str, JSON] = {
         "study": plan.name, "network": plan.preset.network, "data": dataset.name,
@@ -131,7 +160,8 @@ def _final(
     if known is not None and all(known.get(key) == value for key, value in asked.items()):
         return {name: float(value) for name, value in known["metrics"].items()}
     metrics = {f"{on}_{name}": v for on, evaluate in evaluations.items() for name, v in evaluate(module).items()}
-    whole = {"metrics": describe(metrics), **asked, "versions": dict(versions())}
+    device = device_words(next(module.parameters()).device)
+    whole = {"metrics": describe(metrics), **asked, "versions": dict(versions()), "device": device}
     write_atomically(file, json.dumps(whole, indent=2).encode() + b"\n")
     return metrics
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from torch import Tensor
 
 from reachbox.data import Dataset, load
 from reachbox.errors import InputError
 from reachbox.report import Section
-from reachbox.studies.chapter import Chapter, Progress, Request
+from reachbox.studies.chapter import Chapter, Request
 from reachbox.studies.runs import Finished, Measured, Plan, finished
 from reachbox.studies.sections.tradeoff import tradeoff_section
-from reachbox.studies.tables.experiment import quick_dataset
+from reachbox.studies.tables.experiment import WATCHED, quick_dataset
 from reachbox.studies.wording import described, sample_counts
 from reachbox.training import Evaluation, Jacobian, Objective, Plain, Preset, Robust, Sensitivity, Spectral, WarmUp
 from reachbox.training.presets import COOLING, L2, SIGMA, TWO_CONVOLUTIONS
@@ -38,7 +37,7 @@ class Sweep:
     cost: float
 
 
-def _sensitivity(weight: float, radius: Tensor, epochs: int) -> Objective:
+def _sensitivity(weight: float, radius: Tensor, epochs: int) -> Sensitivity:
     return Sensitivity(
         radius=radius, weight=weight, form="geometric_width", of="log_probability", method="interval",
         weight_warm_up=WarmUp(end=0.1 * epochs), task=TASK,
@@ -58,11 +57,12 @@ def _robust(share: float, radius: Tensor, epochs: int) -> Objective:
     return Robust(radius=share * radius, radius_warm_up=WarmUp(end=0.2 * epochs), task=TASK)
 
 
-def _both(weight: float, radius: Tensor, epochs: int) -> Objective:
-    return Sensitivity(
-        radius=radius, weight=weight, form="geometric_width", of="log_probability", method="interval",
-        task=_interval(0.5, radius, epochs),
-    )  # fmt: skip
+def _with_interval(weight: float, radius: Tensor, epochs: int) -> Objective:
+    return replace(_sensitivity(weight, radius, epochs), task=_interval(0.5, radius, epochs))
+
+
+def _with_robust(weight: float, radius: Tensor, epochs: int) -> Objective:
+    return replace(_sensitivity(weight, radius, epochs), task=_robust(0.5, radius, epochs))
 
 
 SWEEPS: Mapping[str, Sweep] = {
@@ -70,17 +70,17 @@ SWEEPS: Mapping[str, Sweep] = {
     "sensitivity": Sweep("the recommended form, weight swept", _sensitivity, (0.02, 0.05, 0.1, 0.2, 0.4), 3.5),
     "spectral": Sweep("weight swept", lambda weight, *_: Spectral(weight=weight, task=TASK), (0.01, 0.03, 0.1), 1.3),
     "interval": Sweep("robust training by interval bounds, radius swept", _interval, (0.25, 0.5, 1.0), 3.5),
-    "sensitivity + interval": Sweep("the sum of both, at half the radius", _both, (0.02, 0.1), 6),
+    "sensitivity + interval": Sweep("the sum of both, the latter at half the radius", _with_interval, (0.02, 0.1), 6),
     "jacobian": Sweep("weight swept", lambda weight, *_: Jacobian(weight=weight, task=TASK), (0.03, 0.1, 0.3), 15),
     "volume": Sweep("the paper's form on a fifth of each batch, weight swept", _volume, (1e-8, 1e-6, 1e-4), 16),
     "robust": Sweep("Kolter and Wong's, by dual bounds, radius swept", _robust, (0.25, 0.5, 1.0), 70),
+    "sensitivity + robust": Sweep("the sum of both, the latter at half the radius", _with_robust, (0.02, 0.1), 75),
 }
 
 
 def sweep(
-    dataset: Dataset, network: str, epochs: int, folder: Path, *, methods: Sequence[str] = tuple(SWEEPS), seed: int = 0,
-    progress: Progress = lambda doing, share: None,
-) -> dict[str, dict[float, Finished]]:  # fmt: skip
+    dataset: Dataset, network: str, epochs: int, request: Request, *, methods: Sequence[str] = tuple(SWEEPS)
+) -> dict[str, dict[float, Finished]]:
     """Trains every weight of the named methods, each in a folder of its own, and gives the runs by method and weight.
 
     Same first weights, mini-batches and cool-down for all. Raises `InputError` for a method that is none of `SWEEPS`.
@@ -88,15 +88,27 @@ def sweep(
     unknown = [method for method in methods if method not in SWEEPS]
     if unknown:
         raise InputError(f"tradeoff: {', '.join(SWEEPS)} are allowed, found {unknown[0]!r}")
-    radius = dataset.radius(sigma=SIGMA)
-    measured = Measured({}, {"test": Evaluation(dataset.x_test, dataset.y_test, radius, METRICS)})
-    pairs = [(method, weight) for method in methods for weight in SWEEPS[method].weights]
-    plans = [_plan(method, weight, network, epochs, seed) for method, weight in pairs]
-    found = finished(plans, dataset, measured, folder, progress)
-    runs: dict[str, dict[float, Finished]] = {method: {} for method in methods}
-    for (method, weight), run in zip(pairs, found, strict=True):
-        runs[method][weight] = run
+    points = points_of(methods, network, epochs, request.seed)
+    runs: dict[str, dict[float, Finished]] = {}
+    for run in finished(tuple(points), dataset, measured_on(dataset), request):
+        method, weight = points[run.plan]
+        runs.setdefault(method, {})[weight] = run
+    if not runs:
+        raise InputError("tradeoff: no training is finished; run it without --as-is")
     return runs
+
+
+def measured_on(dataset: Dataset) -> Measured:
+    """The test samples: some of them after every epoch, all at the end."""
+    x, y, radius = dataset.x_test, dataset.y_test, dataset.radius(sigma=SIGMA)
+    watched = Evaluation(x[:WATCHED], y[:WATCHED], radius, ("ERR", "ADV_ERR"))
+    return Measured({"test": watched}, {"test": Evaluation(x, y, radius, METRICS)})
+
+
+def points_of(methods: Sequence[str], network: str, epochs: int, seed: int) -> dict[Plan, tuple[str, float]]:
+    """The training of every weight, with the method and the weight that it stands for."""
+    pairs = [(method, weight) for method in methods for weight in SWEEPS[method].weights]
+    return {_plan(method, weight, network, epochs, seed): (method, weight) for method, weight in pairs}
 
 
 def _plan(method: str, weight: float, network: str, epochs: int, seed: int) -> Plan:
@@ -112,9 +124,7 @@ def tradeoff(request: Request) -> Chapter:
     network = QUICK_NETWORK if request.quick else TWO_CONVOLUTIONS
     epochs = QUICK_EPOCHS if request.quick else EPOCHS
     methods = QUICK_METHODS if request.quick else tuple(SWEEPS)
-    runs = sweep(
-        dataset, network, epochs, request.folder, methods=methods, seed=request.seed, progress=request.progress
-    )
+    runs = sweep(dataset, network, epochs, request, methods=methods)
     return Chapter((section_of(runs, dataset),), settings_of(dataset, network, epochs))
 
 

@@ -38,7 +38,8 @@ class Evaluation:
     margins; `JACOB` mean Frobenius norm of the logits' Jacobian; `SPECTRAL` half the sum of squared spectral norms;
     `PGD_ERR` the error under `attack`. Always `ERR <= PGD_ERR <= ADV_ERR`: attained, then proven.
 
-    `radius` is a number or one per feature, in the network's units; `within` clips the box; `method` bounds it.
+    `radius` is a number or one per feature, in the network's units; `within` clips the box; `method` bounds it. The
+    samples are taken to the model's device.
 
     >>> x, y = torch.eye(3), torch.arange(3)
     >>> Evaluation(x, y, 0.1, metrics=("ERR",))(torch.nn.Sequential(torch.nn.Flatten()))
@@ -63,7 +64,8 @@ class Evaluation:
     def __call__(self, model: Model) -> dict[str, float]:
         network = as_network(model, self.x).to(torch.float64)
         fixed = network.map_sources(lambda weight: weight.detach() if isinstance(weight, Tensor) else weight)
-        observed = Observed(fixed, self.x.double(), self.y, self)
+        device = network.device
+        observed = Observed(fixed, self.x.to(device, torch.float64), self.y.to(device), self)
         return {name: value for metric in self.metrics for name, value in METRICS[metric](observed).items()}
 
 

@@ -127,38 +127,49 @@ def table(state: State) -> str:
 
 
 def _claim(place: Path, description: dict[str, JSON], about: Mapping[str, JSON], epochs: int) -> None:
-    """Makes the folder this run's, or raises because it is another's."""
+    """Makes the folder this run's, or raises because it is another's.
+
+    What a run was begun with stays written there, whoever goes on with it or reads it.
+    """
     file = place / DESCRIPTION
     if file.exists():
-        differs = difference(_read_description(file), description)
+        known = _read_description(file)
+        differs = difference(known["run"], description)
         if differs:
             raise InputError(f"{place}: the folder holds another run: {differs}; choose another folder")
-    elif (place / CHECKPOINT).exists():
+        if known.get("epochs") == epochs:
+            return
+        write_atomically(file, _json({**known, "epochs": epochs}))
+        return
+    if (place / CHECKPOINT).exists():
         raise FileError(f"{place}: a checkpoint without {DESCRIPTION} is there; choose another folder")
     versions = {
         "reachbox": __version__, "torch": torch.__version__, "numpy": np.__version__,
         "python": platform.python_version(),
     }  # fmt: skip
-    whole = {"run": description, "epochs": epochs, "about": describe(about), "versions": versions}
+    whole: dict[str, JSON] = {"run": description, "epochs": epochs, "about": describe(about), "versions": {**versions}}
     try:
         place.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{place}: cannot be made: {error.strerror or error}") from None
-    write_atomically(file, json.dumps(whole, indent=2).encode() + b"\n")
+    write_atomically(file, _json(whole))
 
 
 def _checkpoint(place: Path) -> State | None:
     return read_checkpoint(place / CHECKPOINT) if (place / CHECKPOINT).exists() else None
 
 
-def _read_description(file: Path) -> JSON:
+def _read_description(file: Path) -> dict[str, JSON]:
     try:
         with reading(file):
-            whole = json.loads(file.read_bytes())
-        found: JSON = whole["run"]
+            whole: dict[str, JSON] = json.loads(file.read_bytes())
+        return {**whole, "run": whole["run"]}
     except (ValueError, KeyError, TypeError) as error:
         raise FileError(f"{file}: not the description of a run: {str(error).splitlines()[0]}") from None
-    return found
+
+
+def _json(whole: Mapping[str, JSON]) -> bytes:
+    return json.dumps(whole, indent=2).encode() + b"\n"
 
 
 def _entries(options: object) -> dict[str, JSON]:

@@ -16,7 +16,7 @@ class Epoch:
     """What happened in an epoch: `losses` are means of the objective's weighted parts over the training samples.
 
     `metrics` are those of the network at its end. `seconds` (elapsed) and `cpu_seconds` (all threads) are of training
-    alone, without the metrics. Epoch 0 is the untrained network.
+    alone, without the metrics, on `device`. Epoch 0 is the untrained network.
     """
 
     number: int
@@ -24,12 +24,13 @@ class Epoch:
     cpu_seconds: float = 0.0
     losses: Mapping[str, float] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
+    device: str = ""
 
-    def row(self) -> dict[str, float]:
+    def row(self) -> dict[str, float | str]:
         """The epoch as one row of a table; the parts of the loss carry `loss_` before their names."""
         losses = {f"loss_{name}": value for name, value in self.losses.items()}
         times = {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
-        return {"epoch": self.number, **times, **losses, **self.metrics}
+        return {"epoch": self.number, **times, "device": self.device, **losses, **self.metrics}
 
 
 @dataclass(frozen=True)

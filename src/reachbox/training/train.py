@@ -199,7 +199,8 @@ class _Loop:
                     self.on_step(Step(number, self.settings.epochs, index + 1, len(batches), losses, gradient_norm))
         if not all(bool(torch.isfinite(weight).all()) for weight in self.module.parameters()):
             raise DivergedError(f"epoch {number}: a weight is NaN or infinite; {ADVICE}")
-        return Epoch(number, perf_counter() - started, process_time() - cpu_started, sums)
+        times = perf_counter() - started, process_time() - cpu_started
+        return Epoch(number, *times, sums, device=device_words(self.x.device))
 
     def set_learning_rate(self, rate: float) -> None:
         """For the steps from now on."""
@@ -236,6 +237,11 @@ class _Loop:
         """The parts of the loss of a whole mini-batch, from those of each process's share of it."""
         values = torch.tensor(list(losses.values()), dtype=torch.float64, device=self.x.device)
         return dict(zip(losses, self.processes.summed(share * values).tolist(), strict=True))
+
+
+def device_words(device: torch.device) -> str:
+    """What computes: `CPU`, or the name of the card."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type.upper()
 
 
 def _seeds(seed: int, epoch: int) -> tuple[int, int, int]:

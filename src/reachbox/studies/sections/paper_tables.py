@@ -30,12 +30,10 @@ SCALES = {"ERR": SHARE, "ADV_ERR": SHARE, "SENSE": LOGARITHM, "ADV_LOSS": LOGARI
 
 def table_section(table: PaperTable, trained: Trained) -> Section:
     """The table itself: for every method of the paper a row of ours and the paper's."""
-    seeds = len(next(iter(trained.runs.values())))
-    spread = f"the mean of {seeds} seeds ± their standard deviation" if seeds > 1 else "one seed"
     values = {"test": len(trained.dataset.y_test), "train": len(trained.dataset.y_train)}[table.samples]
     sentence = (
         f"Every method starts from the same weights and sees the same mini-batches of {trained.dataset.name}; measured "
-        f"on {values} {_samples(table)} samples, {spread}. {_caution(trained)}{_order(table, trained)}"
+        f"on {values} {_samples(table)} samples, {_spread(trained)}. {_caution(trained)}{_order(table, trained)}"
     )
     return Section(
         f"Table {table.number}",
@@ -45,8 +43,20 @@ def table_section(table: PaperTable, trained: Trained) -> Section:
     )
 
 
+def _spread(trained: Trained) -> str:
+    """Over how many seeds the numbers are."""
+    counts = [len(runs) for runs in trained.runs.values()]
+    least, most = min(counts), max(counts)
+    if most == 1:
+        return "one seed"
+    seeds = f"{most}" if least == most else f"{least} to {most}"
+    return f"the mean of {seeds} seeds ± their standard deviation (of SENSE the geometric mean, times or divided by)"
+
+
 def _caution(trained: Trained) -> str:
-    """What a quick look is not."""
+    """What a quick look, or an experiment that is not done, is not."""
+    if trained.missing:
+        return f"Not trained yet: {', '.join(trained.missing)}. "
     if trained.dataset.name == "mnist":
         return ""
     return "The paper's figures are of whole MNIST and many more steps: here the order matters, not the size. "
@@ -57,7 +67,9 @@ def _samples(table: PaperTable) -> str:
 
 
 def _order(table: PaperTable, trained: Trained) -> str:
-    return order_sentence(table, lambda method, metric: trained.values(method, f"{table.samples}_{metric}"))
+    return order_sentence(
+        table, lambda method, metric: trained.values(method, f"{table.samples}_{metric}"), list(trained.runs)
+    )
 
 
 def _table(table: PaperTable, trained: Trained) -> Table:
@@ -87,15 +99,17 @@ def runs_section(table: PaperTable, trained: Trained) -> Section:
     columns += [
         Column(name.partition("_")[2], name, SHOWN.get(name.partition("_")[2], spread_number)) for name in metrics
     ]
-    columns.append(Column("CPU minutes", "cpu_minutes", spread_number))
+    columns += [Column("minutes", "minutes", spread_number), Column("CPU minutes", "cpu_minutes", spread_number)]
+    columns.append(Column("trained on", "device"))
     rows: list[list[Cell]] = [
-        [name, run.plan.seed, _folder(run), *(run.metrics[metric] for metric in metrics), _minutes(run)]
+        [name, run.plan.seed, _folder(run), *(run.metrics[metric] for metric in metrics), *_time(run)]
         for name, run in runs
     ]
     return Section(
         f"Where the numbers of Table {table.number} come from",
         "Each run has a folder with its configuration, seed and versions (run.json), a row for every epoch "
-        "(metrics.csv), the final metrics (final.json) and the network. The second word of a folder is the seed.",
+        "(metrics.csv), the final metrics (final.json) and the network. A folder's name ends with the seed. Minutes "
+        "are of training alone, beside whatever else the machine did.",
         table=Table(f"table{table.number}-runs", columns, rows),
     )
 
@@ -104,8 +118,9 @@ def _folder(run: Finished) -> str:
     return f"{run.folder.parent.name}/{run.folder.name}"
 
 
-def _minutes(run: Finished) -> float:
-    return run.cpu_seconds * (len(run.history) - 1) / 60
+def _time(run: Finished) -> tuple[float, float, str]:
+    """Elapsed and CPU minutes of the training, and what it ran on."""
+    return run.seconds / 60, run.cpu_seconds * (len(run.history) - 1) / 60, ", ".join(run.devices)
 
 
 def curves_section(title: str, name: str, samples: Sequence[str], metrics: Sequence[str], trained: Trained) -> Section:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from reachbox.data import Dataset, load
+from reachbox.errors import InputError
 from reachbox.studies.chapter import Request
 from reachbox.studies.runs import Finished, Measured, Plan, finished
 from reachbox.training import PRESETS, Evaluation, Preset
@@ -77,11 +78,15 @@ MARGIN_METHODS = Experiment(
 
 @dataclass(frozen=True)
 class Trained:
-    """What came out: each method's finished runs, one a seed, and the data that they saw."""
+    """What came out: each method's finished runs, one a seed, and the data that they saw.
+
+    `missing` are the methods of the experiment without a finished run; there are some only as long as it is not done.
+    """
 
     methods: tuple[Method, ...]
     runs: dict[str, tuple[Finished, ...]]
     dataset: Dataset
+    missing: tuple[str, ...] = ()
 
     def values(self, method: str, metric: str) -> list[float]:
         """A final metric, such as `test_ERR`, of every seed."""
@@ -91,17 +96,29 @@ class Trained:
 def train_methods(experiment: Experiment, request: Request) -> Trained:
     """Trains every method from every seed, or finds it trained; a seed at a time, so that whole tables come early."""
     dataset = quick_dataset(request) if request.quick else load("mnist", data_dir=request.data_dir)
-    methods = tuple(_sized(method, dataset) for method in experiment.methods) if request.quick else experiment.methods
-    plans = [
+    methods = methods_of(experiment, request, dataset)
+    plans, measured = plans_of(methods, request), measured_in(experiment, dataset)
+    found = finished(plans, dataset, measured, replace(request, folder=request.folder.with_name(experiment.name)))
+    runs = {method.name: tuple(run for run in found if run.plan.name == _folder(method.name)) for method in methods}
+    known = tuple(method for method in methods if runs[method.name])
+    if not known:
+        raise InputError(f"{experiment.name}: no training is finished; run it without --as-is")
+    missing = tuple(method.name for method in methods if not runs[method.name])
+    return Trained(known, {method.name: runs[method.name] for method in known}, dataset, missing)
+
+
+def methods_of(experiment: Experiment, request: Request, dataset: Dataset) -> tuple[Method, ...]:
+    """The experiment's methods; for a quick look with fewer steps."""
+    return tuple(_sized(method, dataset) for method in experiment.methods) if request.quick else experiment.methods
+
+
+def plans_of(methods: Sequence[Method], request: Request) -> list[Plan]:
+    """A training for each seed and method."""
+    return [
         Plan(_folder(method.name), method.preset, request.seed + seed, method.cost)
         for seed in range(QUICK_SEEDS if request.quick else SEEDS)
         for method in methods
     ]
-    found = finished(
-        plans, dataset, _measured(experiment, dataset), request.folder.with_name(experiment.name), request.progress
-    )
-    runs = {method.name: tuple(run for run in found if run.plan.name == _folder(method.name)) for method in methods}
-    return Trained(methods, runs, dataset)
 
 
 def quick_dataset(request: Request) -> Dataset:
@@ -133,7 +150,7 @@ def _narrow(network: str) -> str:
     return f"{kind}:{','.join(str(int(each) // FEWER_CHANNELS) for each in channels.split(','))}"
 
 
-def _measured(experiment: Experiment, dataset: Dataset) -> Measured:
+def measured_in(experiment: Experiment, dataset: Dataset) -> Measured:
     """Some samples after every epoch, all of them at the end."""
     radius = dataset.radius(sigma=SIGMA)
     samples = {"test": (dataset.x_test, dataset.y_test), "train": (dataset.x_train, dataset.y_train)}

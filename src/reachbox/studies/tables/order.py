@@ -8,12 +8,18 @@ from statistics import fmean
 from reachbox.studies.tables.paper import PaperTable
 
 
-def order_sentence(table: PaperTable, values: Callable[[str, str], Sequence[float]]) -> str:
-    """Where the order of the paper's methods differs, best first; `values(method, metric)` are ours."""
+def order_sentence(
+    table: PaperTable, values: Callable[[str, str], Sequence[float]], methods: Sequence[str] | None = None
+) -> str:
+    """Where the order of the paper's methods differs, best first; `values(method, metric)` are ours.
+
+    `methods` are those that we have, all of the table's without it.
+    """
+    known = [method for method in table.methods if methods is None or method in methods]
     differing = []
     for metric in table.metrics:
-        ours = _order(table, {method: fmean(values(method, metric)) for method in table.methods})
-        theirs = _order(table, {method: table.values[method, metric] for method in table.methods})
+        ours = _order(known, {method: fmean(values(method, metric)) for method in known})
+        theirs = _order(known, {method: table.values[method, metric] for method in known})
         if ours != theirs:
             differing.append(f"in {metric} it is {_listed(ours)}, in the paper {_listed(theirs)}")
     if not differing:
@@ -22,9 +28,9 @@ def order_sentence(table: PaperTable, values: Callable[[str, str], Sequence[floa
     return f"The order of the paper's methods, best first, differs: {'; '.join(differing)}{same}."
 
 
-def _order(table: PaperTable, values: dict[str, float]) -> list[str]:
+def _order(methods: Sequence[str], values: dict[str, float]) -> list[str]:
     """Smaller is better in every column; methods that are equal keep the paper's order."""
-    return sorted(table.methods, key=lambda method: values[method])
+    return sorted(methods, key=lambda method: values[method])
 
 
 def _listed(methods: Sequence[str]) -> str:
