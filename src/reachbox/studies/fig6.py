@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from reachbox.data import load
+from reachbox.errors import InputError
 from reachbox.studies.chapter import Chapter, Request
 from reachbox.studies.runs import Finished, Measured, Plan, finished
 from reachbox.studies.sections.fig6 import fig6_section
@@ -53,7 +54,9 @@ def fig6(request: Request) -> Chapter:
         for optimiser in OPTIMISERS
         for preset in [_preset(optimiser, with_term)]
     ]
-    runs = finished(plans, dataset, measured, replace(request, device="cpu", as_is=False))  # exact boxes have no GPU
+    runs = finished(plans, dataset, measured, replace(request, device="cpu"))  # exact boxes have no GPU
+    if len(runs) < len(plans):
+        raise InputError(f"fig6: {len(runs)} of {len(plans)} trainings are finished; run it without --as-is")
     plain, with_term = _named(runs[: len(OPTIMISERS)]), _named(runs[len(OPTIMISERS) :])
     return Chapter(
         (fig6_section(plain, with_term, len(y), dataset.describe_radius(sigma=SIGMA), WEIGHT),),

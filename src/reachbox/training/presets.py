@@ -34,32 +34,48 @@ CHOICES = (
     Choice(
         "convolutions",
         "4 by 4 kernels, stride 2, padding 1; 16 channels, then 32",
-        "the paper gives the number of layers only; this is the network of Kolter and Wong, whose code it builds on, "
-        "without the hidden linear layer",
+        "the paper gives the number of layers only; this is the MNIST network of Kolter and Wong's code, without its "
+        "hidden linear layer",
     ),
-    Choice("mini-batch", "50 samples", "the batch size of Kolter and Wong's code"),
+    Choice("mini-batch", "50 samples", "the default of Kolter and Wong's code"),
     Choice(
         "learning rate",
         "Adam .001, SGD .1 without momentum, both constant",
-        "Adam's own default, and the largest power of ten at which SGD trains the baseline: no further heuristics",
+        "Adam's own default, which is also that of Kolter and Wong's code, and the largest power of ten at which SGD "
+        "trains the baseline: no further heuristics",
     ),
-    Choice("epochs", "20, alike for every method", "where the curves of the errors have settled"),
+    Choice(
+        "epochs",
+        "20, alike for every method",
+        "the default of Kolter and Wong's code; the figures show whether the curves have settled by then",
+    ),
     Choice("l2", f"{L2:g} times the sum of all squared weights, biases too", "lands on the paper's JACOB and SPECTRAL"),
     Choice(
         "radius",
         "sigma times each pixel's range, not clipped to [0, 1]; 0 for the 67 pixels that never vary",
         "Sec. 4.2's definition; clipping is not mentioned",
     ),
-    Choice("spectral", "weight .01", "the weight of Yoshida and Miyato's experiments"),
+    Choice(
+        "spectral",
+        "weight .01",
+        "the paper gives none; it is that of Tsuzuku, Sato and Sugiyama's code (2018), which compares with this method",
+    ),
     Choice(
         "jacobian",
         "weight .1; dropout of half the last layer's inputs from 2/5 of the epochs on, the Jacobian's norm from 3/5 on",
-        "Appendix A.1 has stages at epochs 41 and 61; of how many is not said",
+        "Appendix A.1 has stages at epochs 41 and 61; of how many, and with which weight, is not said",
     ),
     Choice(
-        "robust", "the radius rises over the first fifth of the epochs", "as in Kolter and Wong: at once, it stalls"
+        "robust",
+        "the radius rises linearly from 0 over the first fifth of the epochs",
+        "at once, training stalls; Kolter and Wong's code, too, raises it linearly over its first epochs",
     ),
     Choice("SENSE", "Eq. 7, the mean over the samples", "the Eq. 9 that Sec. 6.1 names does not exist"),
+    Choice(
+        "ADV_LOSS, ADV_ERR",
+        "from dual bounds on the margins, not from the logits' box",
+        "Kolter and Wong's definition, which Sec. 6.1 names",
+    ),
 )
 
 
