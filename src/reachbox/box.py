@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from reachbox.checks import demand, together
 from reachbox.errors import InputError
 
 ArrayLike: TypeAlias = "Tensor | npt.NDArray[np.generic] | float | Sequence[ArrayLike]"
@@ -25,8 +26,9 @@ def as_tensor(values: ArrayLike, name: str, like: Tensor | None = None) -> Tenso
             tensor = torch.as_tensor(np.asarray(values, dtype=np.float64))
         except (TypeError, ValueError) as error:
             raise InputError(f"{name}: numbers in a rectangular array are needed, found {error}") from None
-    if not bool(torch.isfinite(tensor).all()):
-        raise InputError(f"{name}: every entry must be finite, found NaN or infinity")
+    demand(
+        torch.isfinite(tensor).all(), lambda: InputError(f"{name}: every entry must be finite, found NaN or infinity")
+    )
     return tensor if like is None else tensor.to(device=like.device, dtype=like.dtype)
 
 
@@ -54,17 +56,26 @@ class Box:
     upper: Tensor
 
     def __init__(self, lower: ArrayLike, upper: ArrayLike) -> None:
+        with together():
+            low, high = self._checked(lower, upper)
+        object.__setattr__(self, "lower", low)
+        object.__setattr__(self, "upper", high)
+
+    @staticmethod
+    def _checked(lower: ArrayLike, upper: ArrayLike) -> tuple[Tensor, Tensor]:
         low = as_tensor(lower, "box: lower")
         high = as_tensor(upper, "box: upper", like=low)
         if low.shape != high.shape:
             raise InputError(f"box: lower has shape {tuple(low.shape)} and upper {tuple(high.shape)}; they must agree")
         if low.ndim < 2 or low.numel() == 0:
             raise InputError(f"box: at least one sample and one feature are needed, found shape {tuple(low.shape)}")
-        if bool((low > high).any()):
+
+        def crossed() -> InputError:
             where = tuple(int(i) for i in (low > high).nonzero()[0])
-            raise InputError(f"box: lower > upper at index {where}: {low[where]:.17g} > {high[where]:.17g}")
-        object.__setattr__(self, "lower", low)
-        object.__setattr__(self, "upper", high)
+            return InputError(f"box: lower > upper at index {where}: {low[where]:.17g} > {high[where]:.17g}")
+
+        demand((low <= high).all(), crossed)
+        return low, high
 
     @classmethod
     def around(cls, x: ArrayLike, radius: ArrayLike, within: tuple[float, float] | None = None) -> Box:
@@ -74,10 +85,13 @@ class Box:
         feature; it is never negative. `within=(0, 1)` clips the box to a valid range, such as that of pixels;
         `x` itself must lie inside it.
         """
-        centre = as_tensor(x, "x")
+        with together():
+            return cls._around(as_tensor(x, "x"), radius, within)
+
+    @classmethod
+    def _around(cls, centre: Tensor, radius: ArrayLike, within: tuple[float, float] | None) -> Box:
         reach = as_tensor(radius, "radius", like=centre)
-        if bool((reach < 0).any()):
-            raise InputError(f"radius: must not be negative, found {float(reach.min()):.17g}")
+        demand((reach >= 0).all(), lambda: InputError(f"radius: must not be negative, found {float(reach.min()):.17g}"))
         if reach.ndim and reach.shape not in (centre.shape, centre.shape[1:], (1, *centre.shape[1:])):
             raise InputError(
                 f"radius: a number, one per feature {tuple(centre.shape[1:])} or one per sample and feature "
@@ -89,9 +103,12 @@ class Box:
         low, high = within
         if not low <= high:
             raise InputError(f"within: the first number must not exceed the second, found {within}")
-        if bool((centre < low).any()) or bool((centre > high).any()):
+
+        def outside() -> InputError:
             found = f"{float(centre.min()):.17g} to {float(centre.max()):.17g}"
-            raise InputError(f"within: x must lie inside {within}, found {found}")
+            return InputError(f"within: x must lie inside {within}, found {found}")
+
+        demand(((centre >= low) & (centre <= high)).all(), outside)
         return cls(lower.clamp(min=low), upper.clamp(max=high))
 
     @property
@@ -128,4 +145,5 @@ class Box:
 
     def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> Box:
         """The same box in another dtype or on another device."""
-        return Box(self.lower.to(dtype=dtype, device=device), self.upper.to(dtype=dtype, device=device))
+        lower, upper = (bound.to(dtype=dtype, device=device) for bound in (self.lower, self.upper))
+        return self if lower is self.lower and upper is self.upper else Box(lower, upper)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from reachbox.box import Box
+from reachbox.checks import demand
 from reachbox.errors import InputError
 from reachbox.network import Network
 from reachbox.network.capture import as_network
@@ -98,6 +99,9 @@ def check_labels(labels: Tensor, classes: int) -> None:
     """Raises `InputError` unless every label is a class of the network."""
     if labels.ndim != 1 or labels.dtype != torch.int64:
         raise InputError(f"labels: int64 (batch,) is needed, found {labels.dtype} {tuple(labels.shape)}")
-    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+
+    def wrong() -> InputError:
         found = f"{int(labels.min())} to {int(labels.max())}"
-        raise InputError(f"labels: the network has {classes} outputs, so 0 to {classes - 1} is allowed; found {found}")
+        return InputError(f"labels: the network has {classes} outputs, so 0 to {classes - 1} is allowed; found {found}")
+
+    demand(((labels >= 0) & (labels < classes)).all(), wrong)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from reachbox.checks import demand
 from reachbox.errors import InputError
 from reachbox.network.operators import Operator, Shape, Source, resolve
 
@@ -127,9 +128,13 @@ class Network:
             for name, source in node.operator.sources().items()
         }
         finite = [torch.isfinite(weight).all() for weight in weights.values()]
-        if finite and not bool(torch.stack(finite).all()):
+
+        def not_finite() -> InputError:
             where = next(name for name, ok in zip(weights, finite, strict=True) if not ok)
-            raise InputError(f"{where} holds NaN or infinity; every weight must be finite")
+            return InputError(f"{where} holds NaN or infinity; every weight must be finite")
+
+        if finite:
+            demand(torch.stack(finite).all(), not_finite)
 
 
 class Builder:

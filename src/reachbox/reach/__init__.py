@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from reachbox.box import ArrayLike, Box, as_tensor
+from reachbox.checks import demand, together
 from reachbox.errors import InputError
 from reachbox.network import Network
 from reachbox.network.capture import as_network
@@ -21,6 +22,7 @@ from reachbox.reach.interval import Interval
 from reachbox.reach.lp import Lp
 from reachbox.reach.method import Method
 from reachbox.reach.milp import Milp
+from reachbox.reach.precision import full_precision
 from reachbox.reach.result import Kind, Reach
 from reachbox.reach.sampled import Sampled
 from reachbox.reach.smt import Smt
@@ -59,11 +61,11 @@ def reach(
     chosen = _method(method)
     graph = as_network(network, box.centre)
     graph.check_input(box.shape)
-    box = box.to(dtype)
-    rows = _objective(objective, graph, box)
-    graph = graph.to(dtype, box.lower.device)
-    result = chosen.bound(graph, box, rows)
-    _check_overflow(result)
+    with together(), full_precision():
+        box = box.to(dtype)
+        rows = _objective(objective, graph, box)
+        result = chosen.bound(graph.to(dtype, box.lower.device), box, rows)
+        _check_overflow(result)
     return replace(result, seconds=perf_counter() - started)
 
 
@@ -94,12 +96,14 @@ def _objective(objective: ArrayLike | None, network: Network, box: Box) -> Tenso
 
 
 def _check_overflow(result: Reach) -> None:
-    nowhere = (result.lower == torch.inf) | (result.upper == -torch.inf)
-    if bool((torch.isnan(result.lower) | torch.isnan(result.upper) | nowhere).any()):
-        raise InputError(
+    # A comparison with NaN is false.
+    demand(
+        ((result.lower < torch.inf) & (result.upper > -torch.inf)).all(),
+        lambda: InputError(
             f"{result.method}: the bounds overflow {str(result.lower.dtype).removeprefix('torch.')}; "
             "the network's weights or the box are too large"
-        )
+        ),
+    )
 
 
 __all__ = [

@@ -111,6 +111,21 @@ def operator_range(operator: Operator, lower: Tensor, upper: Tensor) -> tuple[Te
     raise UnsupportedError(f"no range is known for operator {operator.name}")
 
 
+def tangent(operator: Operator, z: Tensor) -> Line:
+    """The linear part of an operator at a point, without offset: a derivative, or a pool's largest element."""
+    if isinstance(operator, Activation):
+        slope = operator.derivative(z)
+        return Line(slope, torch.zeros_like(slope))
+    if isinstance(operator, MaxPool):
+        windows = operator.windows.to(z.device).clamp(min=0)
+        inside = operator.gather(z, -torch.inf)
+        largest = inside.argmax(-1, keepdim=True)
+        source = windows.expand(inside.shape).gather(-1, largest).squeeze(-1)
+        ones = torch.ones_like(source, dtype=z.dtype)
+        return Line(ones, torch.zeros_like(ones), source)
+    raise UnsupportedError(f"no derivative is known for operator {operator.name}")
+
+
 def curved(operator: Operator, lower: Tensor, upper: Tensor) -> Tensor:
     """Which of the operator's inputs need tight bounds: those over whose range it is not affine, bool."""
     if isinstance(operator, Activation):

@@ -25,6 +25,7 @@ from reachbox.training.objectives.robust import robust_cross_entropy
 from reachbox.training.objectives.spectral import half_squared_norms
 
 BATCH = 500
+ROWS_BATCH = 100  # where each sample has a row for every output
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +63,7 @@ class Evaluation:
             raise InputError(f"metrics: samples and a label each are needed, found {len(self.x)} and {len(self.y)}")
 
     def __call__(self, model: Model) -> dict[str, float]:
-        network = as_network(model, self.x).to(torch.float64)
+        network = as_network(model, self.x).to(torch.float64, self.x.device)
         fixed = network.map_sources(lambda weight: weight.detach() if isinstance(weight, Tensor) else weight)
         device = network.device
         observed = Observed(fixed, self.x.to(device, torch.float64), self.y.to(device), self)
@@ -129,7 +130,7 @@ def _adversarial_error(observed: Observed) -> dict[str, float]:
 
 
 def _jacobian(observed: Observed) -> dict[str, float]:
-    norms = [jacobian_norm(observed.network, part) for part in torch.split(observed.x, BATCH)]
+    norms = [jacobian_norm(observed.network, part) for part in torch.split(observed.x, ROWS_BATCH)]
     return {"JACOB": torch.cat(norms).mean().item()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from math import inf, isfinite
+from math import inf, isfinite, prod
 from time import perf_counter, process_time
 from typing import TypeAlias
 
@@ -12,8 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from reachbox.certify import check_labels
+from reachbox.checks import together
 from reachbox.errors import InputError, ReachboxError
-from reachbox.training.objectives import Objective
+from reachbox.network.capture import as_network
+from reachbox.training.objectives import Loss, Objective
 from reachbox.training.processes import Processes, dealt
 from reachbox.training.schedule import CoolDown
 from reachbox.training.state import Epoch, State, restore, state_of
@@ -71,7 +74,7 @@ class Settings:
         """A fresh optimiser of the weights."""
         if self.optimiser == "sgd":
             return torch.optim.SGD(weights, lr=self.learning_rate, momentum=self.momentum)
-        return torch.optim.Adam(weights, lr=self.learning_rate)
+        return torch.optim.Adam(weights, lr=self.learning_rate, fused=weights[0].is_cuda or None)
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,8 @@ class _Loop:
             found = f"{len(weights)} weights, {len(x)} samples and {len(y)} labels"
             raise InputError(f"training: a module with weights, samples and a label each are needed, found {found}")
         samples, labels = x.to(weights[0]), y.to(weights[0].device)
+        if labels.is_cuda:  # where a wrong label would end the process
+            check_labels(y, classes_of(module, samples))
         processes = Processes.present()
         last = len(x) % settings.batch_size or settings.batch_size
         if min(last, settings.batch_size) < processes.count:
@@ -197,7 +202,7 @@ class _Loop:
                     sums[name] = sums.get(name, 0.0) + value * len(batch) / len(self.x)
                 if self.on_step and self.processes.is_first:
                     self.on_step(Step(number, self.settings.epochs, index + 1, len(batches), losses, gradient_norm))
-        if not all(bool(torch.isfinite(weight).all()) for weight in self.module.parameters()):
+        if not bool(torch.stack([torch.isfinite(weight).all() for weight in self.module.parameters()]).all()):
             raise DivergedError(f"epoch {number}: a weight is NaN or infinite; {ADVICE}")
         times = perf_counter() - started, process_time() - cpu_started
         return Epoch(number, *times, sums, device=device_words(self.x.device))
@@ -213,30 +218,39 @@ class _Loop:
         """One step of the optimiser; the values of the loss's parts and the norm of the gradient before clipping."""
         part = self.processes.part(len(batch))
         own = part.of(batch)
+        share = len(own) / len(batch)
         try:
-            with dealt(part):
+            with dealt(part), together():
                 loss = objective(self.module, self.x[own], self.y[own], generator)
+                self.optimiser.zero_grad()
+                (share * loss.total).backward()  # type: ignore[no-untyped-call]
         except ValueError as error:  # InputError too
             raise InputError(f"{where}: {error}") from error
-        share = len(own) / len(batch)
-        losses = self.mean_over_processes(loss.values(), share)
+        weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
+        self.processes.sum_gradients(weights)
+        norm = torch.nn.utils.clip_grad_norm_(weights, self.settings.clip or inf)
+        losses, gradient_norm = self.numbers(loss, share, norm)
         for name, value in losses.items():
             if not isfinite(value):
                 raise DivergedError(f"{where}: the part {name!r} of the loss is {value}; {ADVICE}")
-        self.optimiser.zero_grad()
-        (share * loss.total).backward()  # type: ignore[no-untyped-call]
-        weights = [weight for group in self.optimiser.param_groups for weight in group["params"]]
-        self.processes.sum_gradients(weights)
-        norm = torch.nn.utils.clip_grad_norm_(weights, self.settings.clip or inf).item()
-        if not isfinite(norm):
-            raise DivergedError(f"{where}: the gradient's norm is {norm} ({', '.join(losses)}); {ADVICE}")
+        if not isfinite(gradient_norm):
+            raise DivergedError(f"{where}: the gradient's norm is {gradient_norm} ({', '.join(losses)}); {ADVICE}")
         self.optimiser.step()
-        return losses, norm
+        return losses, gradient_norm
 
-    def mean_over_processes(self, losses: dict[str, float], share: float) -> dict[str, float]:
-        """The parts of the loss of a whole mini-batch, from those of each process's share of it."""
-        values = torch.tensor(list(losses.values()), dtype=torch.float64, device=self.x.device)
-        return dict(zip(losses, self.processes.summed(share * values).tolist(), strict=True))
+    def numbers(self, loss: Loss, share: float, norm: Tensor) -> tuple[dict[str, float], float]:
+        """The parts of the loss of a whole mini-batch, from those of each process's share of it, and the norm.
+
+        This is where a step waits for a GPU, once.
+        """
+        parts = torch.stack([part.detach().double() for part in loss.parts.values()])
+        found = torch.cat([self.processes.summed(share * parts), norm.double().reshape(1)]).tolist()
+        return dict(zip(loss.parts, found, strict=False)), found[-1]
+
+
+def classes_of(module: torch.nn.Module, samples: Tensor) -> int:
+    """How many outputs the module has."""
+    return prod(as_network(module, samples[:1]).output_shape)
 
 
 def device_words(device: torch.device) -> str:

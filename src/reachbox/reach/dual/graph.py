@@ -1,86 +1,174 @@
-"""Centre and radius on any graph: flat rows of units, chunk by chunk, on any device."""
+"""Centre and radius on any graph, by torch, on any device: rows as patches, without a look at a value on a GPU."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cache
 
+import torch
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from reachbox.box import Box
 from reachbox.network import Network
 from reachbox.network.operators import Affine
-from reachbox.reach.relaxation import Band, band, curved, pick
-from reachbox.reach.rows import Rows, in_chunks, of_objective, row_sum, substitute, units
+from reachbox.reach.dual.patches import EVERYTHING, Lead, Patches
+from reachbox.reach.dual.windows import Plan, each_unit, is_first, planned, whole
+from reachbox.reach.relaxation import Band, Line, band, curved, pick
+from reachbox.reach.rows import MEMORY
+
+NEARLY_ALL = 0.7  # of a layer's units: from here on it is cheaper to take all than to choose
+ALIVE = 4  # tensors of the largest size that are held at once
 
 
 def graph_bound(network: Network, box: Box, objective: Tensor, memory: int | None) -> tuple[Tensor, Tensor]:
     """Centre and radius of the objective `(batch, rows, outputs)` under the dual bound, `(batch, rows)` each."""
-    relaxed = _Relaxed(network, box, {}, memory)
-    values = relaxed.forward()
-    radius = relaxed.radius_of(network.output, of_objective(network, objective)).reshape(objective.shape[:2])
-    return (objective @ values[network.output].flatten(1).unsqueeze(-1)).squeeze(-1), radius
+    relaxed = _Relaxed(network, box, _limit(box.lower.device) if memory is None else memory)
+    centre = relaxed.forward()
+    return (objective @ centre.flatten(1).unsqueeze(-1)).squeeze(-1), relaxed.radius_of(objective)
 
 
 @dataclass(frozen=True)
 class _Relaxed:
-    """The relaxed network while it grows: the band of each nonlinear node found so far, by the node's value."""
+    """The relaxed network while it grows: the band of each nonlinear node found so far, by the node's value.
+
+    On a processor, rows are carried for those units alone that may be curved over their outer range, which is cheap.
+    On a GPU they are carried for all: nothing waits there for a value, and shapes stay the same from call to call.
+    """
 
     network: Network
     box: Box
-    bands: dict[int, Band]
-    memory: int | None
+    memory: int
+    bands: dict[int, Band] = field(default_factory=dict)
 
-    def forward(self) -> list[Tensor]:
-        """The centre of every value; fills `bands` on the way."""
-        centres, outer = [self.box.centre], [self.box.radius]
+    @property
+    def chooses(self) -> bool:
+        """Whether only some rows are carried."""
+        return self.box.lower.device.type == "cpu"
+
+    def forward(self) -> Tensor:
+        """The centre of the output; fills `bands` on the way."""
+        centres: list[Tensor] = [self.box.centre]
+        outer: list[Tensor | None] = [self.box.radius]
         for value, node in enumerate(self.network.nodes, start=1):
             sources = node.inputs
             if isinstance(node.operator, Affine):
                 centres.append(node.operator.forward(*(centres[i] for i in sources)))
-                outer.append(node.operator.absolute(*(outer[i] for i in sources)))
+                known = [radius for i in sources if (radius := outer[i]) is not None]
+                needed = len(known) == len(sources) and (self.chooses or is_first(self.network, value))
+                outer.append(node.operator.absolute(*known) if needed else None)
                 continue
             centre = centres[sources[0]]
             radius = self._radius(sources[0], value, centre, outer[sources[0]])
             found = band(node.operator, centre - radius, centre + radius)
             self.bands[value] = found
             centres.append(found.line.value(centre))
-            source = found.line.source
-            moved = radius if source is None else pick(radius, source)
-            outer.append(found.line.slope.abs() * moved + found.radius)
-        return centres
+            outer.append(_after(found, radius) if self.chooses else None)
+        return centres[self.network.output]
 
-    def _radius(self, value: int, consumer: int, centre: Tensor, outer: Tensor) -> Tensor:
+    def _radius(self, value: int, consumer: int, centre: Tensor, outer: Tensor | None) -> Tensor:
         """The radius of a nonlinear node's input: exact for units that may be curved, the outer one elsewhere.
 
         `outer` contains the dual range, so a unit that is stable over it is stable, and then only that matters.
         """
-        operator = self.network.nodes[consumer - 1].operator
-        chosen = curved(operator, centre - outer, centre + outer).flatten(1).nonzero()
-        if not len(chosen) or value == 0:
+        if outer is not None and is_first(self.network, value):
             return outer
-
-        def compute(part: slice) -> tuple[Tensor, ...]:
-            return (self._radius_of(value, units(self.network, value, chosen[part], centre)),)
-
-        (radii,) = in_chunks(self.network, value, len(chosen), centre, compute, self.memory)
-        flat = outer.flatten(1).index_put((chosen[:, 0], chosen[:, 1]), radii)
+        if outer is None:
+            return self._of_units(value, len(centre))
+        operator = self.network.nodes[consumer - 1].operator
+        mask = curved(operator, centre - outer, centre + outer).flatten(2 if centre.ndim > 2 else 1)
+        chosen = mask.nonzero()
+        if len(chosen) > NEARLY_ALL * mask.numel():
+            return self._of_units(value, len(centre))
+        if not len(chosen):
+            return outer
+        sample, channel, *place = chosen.unbind(1)
+        places = mask[0, 0].numel()
+        number = torch.stack([sample * places + (place[0] if place else 0), channel])
+        radii = self._of_units(value, len(centre), number)
+        flat = outer.reshape(mask.shape).index_put(tuple(chosen.unbind(1)), radii)
         return flat.reshape(outer.shape)
 
-    def radius_of(self, value: int, rows: Rows) -> Tensor:
-        """The radius of each row over a value, `(rows,)`, in chunks."""
+    def _of_units(self, value: int, batch: int, chosen: Tensor | None = None) -> Tensor:
+        """The radius of every unit of a value `(batch, *shape)`, or of those chosen `(rows,)`."""
+        shape = self.network.shape_of(value)
+        channels, *grid = shape
+        eye = torch.eye(channels, dtype=self.box.lower.dtype, device=self.box.lower.device)
+        units = eye.reshape(channels, *(1 for _ in grid), 1, *(1 for _ in grid), channels)
+        rows = Patches(units, each_unit(shape), Lead(batch, tuple(grid), channels, chosen), shape)
+        radii = self._in_chunks(value, rows, planned(self.network, value, units=True))
+        return radii if chosen is not None else radii.movedim(-1, 1)
 
-        def compute(part: slice) -> tuple[Tensor, ...]:
-            return (self._radius_of(value, Rows(rows.coefficients[part], rows.sample[part])),)
+    def radius_of(self, objective: Tensor) -> Tensor:
+        """The radius of each row of an objective `(batch, rows, outputs)`, `(batch, rows)`."""
+        shape, value = self.network.output_shape, self.network.output
+        batch, count, _ = objective.shape
+        different = objective[:1] if objective.stride(0) == 0 else objective
+        coefficients = different.permute(2, 0, 1).reshape(*shape, len(different), count)
+        rows = Patches(coefficients, whole(shape), Lead(batch, (), count), shape)
+        return self._in_chunks(value, rows, planned(self.network, value, units=False))
 
-        (radii,) = in_chunks(self.network, value, len(rows), rows.coefficients, compute, self.memory)
-        return radii
+    def _in_chunks(self, value: int, rows: Patches, plan: Plan) -> Tensor:
+        """The radius of rows over a value, each chunk within the memory limit.
 
-    def _radius_of(self, value: int, rows: Rows) -> Tensor:
-        def through(current: int, coefficients: Tensor) -> tuple[Tensor, Tensor]:
-            found = self.bands[current]
-            before = self.network.shape_of(self.network.nodes[current - 1].inputs[0])
-            slack = row_sum(coefficients.abs() * found.radius[rows.sample])
-            return found.line.transposed(coefficients, rows.sample, before), slack
+        With more than one, the backward pass computes each again instead of keeping what it needs.
+        """
+        row = ALIVE * plan.elements * self.box.lower.element_size()
+        parts = rows.lead.split(max(1, self.memory // row))
+        if len(parts) == 1 and len(parts[0]) == 1:
+            return self._carried(value, rows, plan, EVERYTHING)
+        again = torch.is_grad_enabled()
 
-        remaining, slack = substitute(self.network, value, rows.coefficients, through, with_bias=False)
-        return slack + row_sum(remaining.abs() * self.box.radius[rows.sample])
+        def found(samples: slice, some: slice) -> Tensor:
+            arguments = (value, rows.part(samples, some), plan, samples)
+            if not again:
+                return self._carried(*arguments)
+            radii = checkpoint(self._carried, *arguments, use_reentrant=False, preserve_rng_state=False)
+            assert isinstance(radii, Tensor)
+            return radii
+
+        return torch.cat([torch.cat([found(*each) for each in some], -1) for some in parts])
+
+    def _carried(self, value: int, rows: Patches, plan: Plan, samples: slice) -> Tensor:
+        """The radius of rows of some samples over a value, of the lead's dimensions."""
+        pending, terms = {value: rows}, []
+        for current in range(value, 0, -1):
+            if current not in pending:
+                continue
+            node, rows = self.network.nodes[current - 1], pending.pop(current)
+            before = tuple(self.network.shape_of(source) for source in node.inputs)
+            if isinstance(node.operator, Affine):
+                parts = rows.through(node.operator, before)
+            else:
+                found = _of_samples(self.bands[current], samples)
+                terms.append(rows.swing(found.radius))
+                parts = (rows.through_line(found.line, node.operator, before[0]),)
+            for source, part in zip(node.inputs, parts, strict=True):
+                part = part.within(plan.windows[source])
+                pending[source] = pending[source].plus(part) if source in pending else part
+        radius = self.box.radius if samples == EVERYTHING else self.box.radius[samples]
+        if 0 in pending:
+            terms.append(pending[0].swing(radius))
+        return torch.stack(torch.broadcast_tensors(*terms)).sum(0) if terms else rows.lead.zeros(radius)
+
+
+def _after(found: Band, radius: Tensor) -> Tensor:
+    """The outer radius after a nonlinear node, from the radius before it."""
+    source = found.line.source
+    return found.line.slope.abs() * (radius if source is None else pick(radius, source)) + found.radius
+
+
+def _of_samples(found: Band, samples: slice) -> Band:
+    if samples == EVERYTHING:
+        return found
+    line = found.line
+    source = None if line.source is None else line.source[samples]
+    return Band(Line(line.slope[samples], line.offset[samples], source), found.radius[samples])
+
+
+@cache
+def _limit(device: torch.device) -> int:
+    """Bytes that rows may take where nothing else is said: an eighth of a GPU's memory."""
+    if device.type != "cuda":
+        return MEMORY
+    return int(torch.cuda.get_device_properties(device).total_memory) // 8

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import ClassVar
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from reachbox.network import Network
 from reachbox.network.capture import as_network
+from reachbox.reach.relaxation import tangent
+from reachbox.reach.rows import of_objective, substitute
 from reachbox.training.objectives.objective import Model
 from reachbox.training.objectives.penalty import Penalty
 
@@ -19,15 +22,28 @@ def jacobian_norm(network: Network, x: Tensor, *, keeps_graph: bool = False) -> 
 
     `keeps_graph` carries gradients to the weights, which must then be trainable.
     """
-    with torch.enable_grad():
-        point = x.detach().requires_grad_()
-        outputs = network(point).flatten(1).sum(0)
-        rows = [
-            torch.autograd.grad(output, point, create_graph=keeps_graph, retain_graph=True)[0].flatten(1)
-            for output in outputs
-        ]
-    norms: Tensor = torch.linalg.vector_norm(torch.cat(rows, 1), dim=1)
+    with torch.set_grad_enabled(keeps_graph):
+        rows = jacobian(network.to(x.dtype, x.device), x.detach())
+        norms: Tensor = torch.linalg.vector_norm(rows.flatten(1), dim=1)
     return norms
+
+
+def jacobian(network: Network, x: Tensor) -> Tensor:
+    """The Jacobian of the outputs at each sample, `(batch, outputs, *input shape)`: the rows of all outputs at once.
+
+    `network` holds weights of the dtype and on the device of `x`.
+    """
+    values = network.values(x)
+    eye = torch.eye(prod(network.output_shape), dtype=x.dtype, device=x.device)
+    rows = of_objective(network, eye.expand(len(x), -1, -1))
+
+    def at_point(value: int, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+        node = network.nodes[value - 1]
+        line, before = tangent(node.operator, values[node.inputs[0]]), network.shape_of(node.inputs[0])
+        return line.transposed(coefficients, rows.sample, before), x.new_zeros(len(coefficients))
+
+    found, _ = substitute(network, network.output, rows.coefficients, at_point, with_bias=False)
+    return found.reshape(len(x), -1, *x.shape[1:])
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

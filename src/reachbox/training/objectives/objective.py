@@ -9,6 +9,7 @@ from typing import ClassVar, Self, TypeAlias
 import torch
 from torch import Tensor
 
+from reachbox.box import ArrayLike, as_tensor
 from reachbox.certify import check_labels
 from reachbox.errors import InputError
 from reachbox.network import Network
@@ -92,6 +93,11 @@ def parameters_of(model: Model) -> list[Tensor]:
     if module is None:
         raise InputError("objective: a network without its torch module has no trainable weights; train a module")
     return [weight for weight in module.parameters() if weight.requires_grad]
+
+
+def given(radius: ArrayLike) -> Tensor:
+    """A radius as a tensor; one that is a tensor is not looked at, which would wait for a GPU."""
+    return radius if isinstance(radius, Tensor) else as_tensor(radius, "radius")
 
 
 def check_differentiable(method: str | Method) -> None:

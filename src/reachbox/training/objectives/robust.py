@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import prod
 from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reachbox.box import ArrayLike, Box, as_tensor
-from reachbox.certify import certify
-from reachbox.reach import Method
-from reachbox.training.objectives.objective import Loss, Model, Objective, check_differentiable
+from reachbox.box import ArrayLike, Box
+from reachbox.certify import margin_objective
+from reachbox.network.capture import as_network
+from reachbox.reach import Method, reach
+from reachbox.training.objectives.objective import Loss, Model, Objective, check_differentiable, given
 from reachbox.training.objectives.plain import TASK, Plain
 from reachbox.training.schedule import ALWAYS, WarmUp
 
@@ -47,9 +49,15 @@ class Robust(Objective):
         check_differentiable(self.method)
 
     def at(self, epoch: float) -> Self:
-        radius = as_tensor(self.radius, "radius") * self.radius_warm_up.share(epoch)
+        radius = given(self.radius) * self.radius_warm_up.share(epoch)
         return replace(self, radius=radius, radius_warm_up=ALWAYS, task=self.task.at(epoch))
 
+    def begin(self, model: Model, x: Tensor) -> Self:
+        radius = given(self.radius).to(x.device)
+        return replace(self, radius=radius, task=self.task.begin(model, x))
+
     def __call__(self, model: Model, x: Tensor, y: Tensor, generator: torch.Generator | None = None) -> Loss:
-        found = certify(model, Box.around(x, self.radius, self.within), y, self.method, dtype=x.dtype)
-        return Loss({"robust_cross_entropy": robust_cross_entropy(found.margin, y), **self.task.penalty(model)})
+        network, box = as_network(model, x), Box.around(x, self.radius, self.within)
+        margins = margin_objective(y, prod(network.output_shape))
+        found = reach(network, box, self.method, objective=margins, dtype=x.dtype)
+        return Loss({"robust_cross_entropy": robust_cross_entropy(found.lower, y), **self.task.penalty(model)})

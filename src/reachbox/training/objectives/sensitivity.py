@@ -11,13 +11,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from reachbox.box import ArrayLike, Box, as_tensor, log_volume_of
+from reachbox.box import ArrayLike, Box, log_volume_of
 from reachbox.certify import margin_objective
 from reachbox.errors import InputError
 from reachbox.network import Network
 from reachbox.network.capture import as_network
 from reachbox.reach import Method, Reach, reach
-from reachbox.training.objectives.objective import Model, check_differentiable
+from reachbox.training.objectives.objective import Model, check_differentiable, given
 from reachbox.training.objectives.penalty import Penalty
 from reachbox.training.processes import present_part
 from reachbox.training.schedule import ALWAYS, WarmUp
@@ -62,8 +62,11 @@ class Sensitivity(Penalty):
         check_differentiable(self.method)
 
     def at(self, epoch: float) -> Self:
-        radius = as_tensor(self.radius, "radius") * self.radius_warm_up.share(epoch)
+        radius = given(self.radius) * self.radius_warm_up.share(epoch)
         return replace(super().at(epoch), radius=radius, radius_warm_up=ALWAYS)
+
+    def begin(self, model: Model, x: Tensor) -> Self:
+        return replace(super().begin(model, x), radius=given(self.radius).to(x.device))
 
     def term(self, model: Model, x: Tensor, y: Tensor, generator: torch.Generator | None = None) -> Tensor:
         if self.subsample == 1:
@@ -71,6 +74,7 @@ class Sensitivity(Penalty):
         chosen, share = drawn(len(x), self.subsample, generator)
         if not len(chosen):
             return x.new_zeros(())
+        chosen = chosen.to(x.device)
         return self._of_samples(as_network(model, x), x[chosen], y[chosen]).sum() * share
 
     def _of_samples(self, network: Network, x: Tensor, y: Tensor) -> Tensor:
@@ -109,8 +113,9 @@ def _margins(network: Network, box: Box, labels: Tensor, method: str | Method) -
 
 def other_margins(labels: Tensor, classes: int) -> Tensor:
     """The objectives `e_label - e_j` of each sample for every class `j` but its own, `(batch, others, classes)`."""
-    others = torch.arange(classes, device=labels.device) != labels.unsqueeze(1)
-    return margin_objective(labels, classes)[others].reshape(len(labels), classes - 1, classes)
+    number = torch.arange(classes - 1, device=labels.device)
+    others = number + (number >= labels.unsqueeze(1))
+    return margin_objective(labels, classes).take_along_dim(others.unsqueeze(2), 1)
 
 
 def _product(log_volume: Tensor, widths: int) -> Tensor:

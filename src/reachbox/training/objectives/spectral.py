@@ -76,18 +76,18 @@ class Spectral(Penalty):
 
 @dataclass(frozen=True)
 class _Stretch:
-    """A linear map and its transpose, on tensors of one shape each; `start` is any vector that it takes."""
+    """A linear map and its transpose, on tensors of one shape each; `start` gives any vector that it takes."""
 
     forward: Callable[[Tensor], Tensor]
     transposed: Callable[[Tensor], Tensor]
-    start: Tensor
+    start: Callable[[], Tensor]
 
     def iterated(self, vector: Tensor) -> Tensor:
         """The vector after one power iteration, of unit length; unchanged where the map sends it to zero."""
         with torch.no_grad():
             mapped = self.transposed(self.forward(vector))
             length = torch.linalg.vector_norm(mapped)
-            return mapped / length if bool(length > 0) else vector
+            return torch.where(length > 0, mapped / length, vector)
 
     def along(self, vector: Tensor) -> Tensor:
         """The length that a unit vector is stretched to; with the leading one this is the spectral norm."""
@@ -97,8 +97,9 @@ class _Stretch:
 
 def _converged(stretch: _Stretch) -> Tensor:
     """The leading right singular vector, from a fixed random start, until the norm settles to the last digits."""
-    tolerance = 4 * torch.finfo(stretch.start.dtype).eps
-    vector, length = stretch.iterated(stretch.start / torch.linalg.vector_norm(stretch.start)), 0.0
+    start = stretch.start()
+    tolerance = 4 * torch.finfo(start.dtype).eps
+    vector, length = stretch.iterated(start / torch.linalg.vector_norm(start)), 0.0
     for _ in range(ITERATIONS):
         with torch.no_grad():
             present = stretch.along(vector).item()
@@ -118,14 +119,17 @@ def _matrix(node: Node) -> Tensor:
 
 
 def _of_matrix(matrix: Tensor) -> _Stretch:
-    return _Stretch(lambda v: matrix @ v, lambda u: matrix.T @ u, _random(matrix.shape[1:], matrix))
+    return _Stretch(lambda v: matrix @ v, lambda u: matrix.T @ u, lambda: _random(matrix.shape[1:], matrix))
 
 
 def _of_convolution(node: Node, input_shape: tuple[int, ...]) -> _Stretch:
     assert isinstance(node.operator, Convolution)
     linear = replace(node.operator, bias=None)
-    start = _random((1, *input_shape), resolve(linear.weight))
-    return _Stretch(linear.forward, lambda u: linear.transposed(u)[0], start)
+    return _Stretch(
+        linear.forward,
+        lambda u: linear.transposed(u)[0],
+        lambda: _random((1, *input_shape), resolve(linear.weight)),
+    )
 
 
 def _random(shape: tuple[int, ...], like: Tensor) -> Tensor:

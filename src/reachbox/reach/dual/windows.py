@@ -1,0 +1,188 @@
+"""Which part of each value the rows of a layer see: a window for each place of their grid, planned once a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TypeAlias
+
+from reachbox.network import Network, Node
+from reachbox.network.operators import (
+    Activation,
+    Add,
+    Affine,
+    Concatenate,
+    Convolution,
+    Linear,
+    MaxPool,
+    Reshape,
+    Scale,
+    Shape,
+    resolve,
+)
+
+
+@dataclass(frozen=True)
+class Window:
+    """Along one spatial dimension, a row at place `p` sees the `size` elements from `start + step * p` on.
+
+    With step 0 all places see the same. What lies outside the value counts as zero.
+    """
+
+    start: int
+    step: int
+    size: int
+
+    def through(self, sliding: Sliding) -> Window:
+        """What the windows of a sliding operator whose results lie in this one see together."""
+        span = (self.size - 1) * sliding.stride + sliding.dilation * (sliding.kernel - 1) + 1
+        return Window(self.start * sliding.stride - sliding.padding, self.step * sliding.stride, span)
+
+    def end(self, places: int) -> int:
+        """Where the last place's window ends."""
+        return self.start + self.step * (places - 1) + self.size
+
+    def joined(self, other: Window) -> Window | None:
+        """The smallest window that covers both at every place, None where they drift apart."""
+        if self.step != other.step:
+            return None
+        start = min(self.start, other.start)
+        return Window(start, self.step, max(self.start + self.size, other.start + other.size) - start)
+
+
+Windows: TypeAlias = tuple[Window, ...]
+"""One for each spatial dimension of a value; the first dimension, its channels, is always seen whole."""
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """How a convolution or a pool slides along one spatial dimension; `padding` is that before the first element."""
+
+    kernel: int
+    stride: int
+    padding: int
+    dilation: int
+
+
+def slidings(operator: Convolution | MaxPool) -> tuple[Sliding, ...]:
+    """How an operator slides along each spatial dimension."""
+    kernel = operator.kernel if isinstance(operator, MaxPool) else tuple(resolve(operator.weight).shape[2:])
+    before = (low for low, _ in operator.padding)
+    return tuple(map(Sliding, kernel, operator.stride, before, operator.dilation))
+
+
+def whole(shape: Shape) -> Windows:
+    """Windows that see all of a value of that shape."""
+    return tuple(Window(0, 0, size) for size in shape[1:])
+
+
+def each_unit(shape: Shape) -> Windows:
+    """Windows of the units of a value themselves, when its places are the grid."""
+    return tuple(Window(0, 1, 1) for _ in shape[1:])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The windows in which rows over one value see every value below it, and what a row takes at most.
+
+    `elements` is the size of the largest tensor on the way, `products` the multiplications, both for one row.
+    """
+
+    windows: dict[int, Windows]
+    elements: int
+    products: int
+
+
+def planned(network: Network, value: int, *, units: bool) -> Plan:
+    """The plan of the units of a value, or of any rows over the whole of it; worked out once a network."""
+    key = f"windows of {'units' if units else 'rows'} {value}"
+    found = network.plans.get(key)
+    if not isinstance(found, Plan):
+        found = network.plans[key] = _plan(network, value, units)
+    return found
+
+
+def _plan(network: Network, value: int, units: bool) -> Plan:
+    shape = network.shape_of(value)
+    windows = {value: each_unit(shape) if units else whole(shape)}
+    elements = products = 0
+    for current in range(value, 0, -1):
+        if current not in windows:
+            continue
+        node = network.nodes[current - 1]
+        size = _size(network, current, windows)
+        for source in node.inputs:
+            before = network.shape_of(source)
+            seen = _before(node.operator, windows[current], before)
+            known = windows.get(source)
+            windows[source] = _kept(seen if known is None else _joined(known, seen), before)
+            taps = _taps(node)
+            products += size * taps
+            elements = max(elements, _size(network, source, windows), size * taps)
+    return Plan(windows, elements, products)
+
+
+def _size(network: Network, value: int, windows: dict[int, Windows]) -> int:
+    return network.shape_of(value)[0] * prod(window.size for window in windows[value])
+
+
+def _taps(node: Node) -> int:
+    """How many products one coefficient of a result takes part in."""
+    operator = node.operator
+    if isinstance(operator, Convolution):
+        return resolve(operator.weight)[0].numel()
+    if isinstance(operator, Linear):
+        return int(resolve(operator.weight).shape[1])
+    return prod(operator.kernel) if isinstance(operator, MaxPool) else 1
+
+
+def _before(operator: object, windows: Windows, before: Shape) -> Windows | None:
+    """What is seen of an operator's input; None for all of it."""
+    if isinstance(operator, Convolution | MaxPool):
+        return tuple(window.through(sliding) for window, sliding in zip(windows, slidings(operator), strict=True))
+    if keeps_places(operator):
+        return windows
+    assert isinstance(operator, Affine)
+    return None
+
+
+def keeps_places(operator: object) -> bool:
+    """Whether each element of the result is made of those at its own spatial place."""
+    if isinstance(operator, Concatenate):
+        return operator.axis == 0
+    return isinstance(operator, Activation | Add | Scale)
+
+
+def _joined(one: Windows, other: Windows | None) -> Windows | None:
+    if other is None:
+        return None
+    pairs = [a.joined(b) for a, b in zip(one, other, strict=True)]
+    return tuple(pair for pair in pairs if pair is not None) if None not in pairs else None
+
+
+def _kept(windows: Windows | None, shape: Shape) -> Windows:
+    """Windows as they are kept: the whole dimension where that is no larger, and where all places see the same."""
+    if windows is None:
+        return whole(shape)
+    return tuple(
+        Window(0, 0, size) if window.step == 0 or window.size >= size else window
+        for window, size in zip(windows, shape[1:], strict=True)
+    )
+
+
+def is_first(network: Network, value: int) -> bool:
+    """Whether the plain absolute radius of a value is exact: at most one operator mixes elements on the way to it."""
+    found = network.plans.get("mixed")
+    if not isinstance(found, tuple):
+        found = network.plans["mixed"] = _mixed(network)
+    return bool(found[value] <= 1)
+
+
+def _mixed(network: Network) -> tuple[int, ...]:
+    """How many operators that mix elements lie before each value; one that is not affine counts as many."""
+    mixed = [0]
+    for node in network.nodes:
+        keeps = isinstance(node.operator, Reshape | Scale)
+        own = 0 if keeps else 1 if isinstance(node.operator, Affine) else len(network.nodes) + 2
+        mixed.append(own + max(mixed[source] for source in node.inputs))
+    return tuple(mixed)
