@@ -6,13 +6,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from reachbox.box import Box
 from reachbox.network import Network
 from reachbox.network.operators import Affine, Relu
 from reachbox.reach.dual.chain import Chain, weights_of
 from reachbox.reach.dual.compiled import BYTES, RadiusOfRows, blocks_of_objective, blocks_of_units
+from reachbox.reach.dual.relu import ReluBand
 
 
 def chain_bound(network: Network, chain: Chain, box: Box, objective: Tensor) -> tuple[Tensor, Tensor]:
@@ -105,35 +105,3 @@ def _filled_up(mask: Tensor, lanes: int) -> Tensor:
     channels = mask.shape[-1]
     vectors = (mask.sum(-1, keepdim=True) + lanes - 1) // lanes
     return mask | (vectors == -(-channels // lanes))
-
-
-class ReluBand(torch.autograd.Function):
-    """ReLU over `centre +- radius` between parallel lines: the centre after it, the slope `d` and the radius `r`.
-
-    With slope `a` below zero: `d = (1 + a) / 2 + (1 - a) c / (2 rho)`, `r = (1 - a)(rho - c)(rho + c) / (4 rho)` where
-    the unit is unstable; the centre becomes `d c + r`.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, centre: Tensor, radius: Tensor, below: float) -> tuple[Tensor, Tensor, Tensor]:
-        unstable = centre.abs() < radius
-        on = centre >= radius
-        rho = torch.where(unstable, radius, 1.0)
-        share = torch.where(unstable, (centre + rho) / (2 * rho), on.to(centre.dtype))
-        slope = below + (1 - below) * share
-        slack = torch.where(unstable, (1 - below) / 4 * (rho - centre) * ((rho + centre) / rho), 0.0)
-        ctx.save_for_backward(unstable, centre, rho, slope)
-        ctx.below = below
-        return slope * centre + slack, slope, slack
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, to_centre: Tensor, to_slope: Tensor, to_slack: Tensor) -> tuple[Tensor, Tensor, None]:
-        unstable, centre, rho, slope = ctx.saved_tensors
-        bend = (1 - ctx.below) / 2
-        ratio = centre / rho
-        curved_part = bend * (to_slope / rho - ratio * to_slack)
-        of_centre = slope * to_centre + torch.where(unstable, curved_part, 0.0)
-        square = ratio * ratio
-        of_radius = bend * ((1 - square) / 2 * to_centre - ratio / rho * to_slope + (1 + square) / 2 * to_slack)
-        return of_centre, torch.where(unstable, of_radius, 0.0), None

@@ -11,8 +11,10 @@ from torch.utils.checkpoint import checkpoint
 
 from reachbox.box import Box
 from reachbox.network import Network
-from reachbox.network.operators import Affine
+from reachbox.network.operators import Affine, Operator, Relu, Source, resolve
 from reachbox.reach.dual.patches import EVERYTHING, Lead, Patches
+from reachbox.reach.dual.relu import relu_band
+from reachbox.reach.dual.replay import Replays
 from reachbox.reach.dual.windows import Plan, each_unit, is_first, planned, whole
 from reachbox.reach.relaxation import Band, Line, band, curved, pick
 from reachbox.reach.rows import MEMORY
@@ -23,9 +25,31 @@ ALIVE = 4  # tensors of the largest size that are held at once
 
 def graph_bound(network: Network, box: Box, objective: Tensor, memory: int | None) -> tuple[Tensor, Tensor]:
     """Centre and radius of the objective `(batch, rows, outputs)` under the dual bound, `(batch, rows)` each."""
+    weights: list[Tensor] = []
+
+    def noted(source: Source) -> Source:
+        weights.append(resolve(source))
+        return source
+
+    network.map_sources(noted)
+    distinct = objective[:1] if objective.stride(0) == 0 else objective
+
+    def function(low: Tensor, high: Tensor, rows: Tensor, *given: Tensor) -> tuple[Tensor, Tensor]:
+        numbers = iter(given)
+        return _bound(network.map_sources(lambda source: next(numbers)), Box.trusted(low, high), rows, memory)
+
+    replays = network.plans.setdefault("replays", Replays())
+    assert isinstance(replays, Replays)
+    centre, radius = replays(function, (box.lower, box.upper, distinct, *weights), memory)
+    return centre, radius
+
+
+def _bound(network: Network, box: Box, objective: Tensor, memory: int | None) -> tuple[Tensor, Tensor]:
+    """`graph_bound` for an objective of one sample or one each."""
+    rows = objective.expand(len(box.lower), -1, -1)
     relaxed = _Relaxed(network, box, _limit(box.lower.device) if memory is None else memory)
     centre = relaxed.forward()
-    return (objective @ centre.flatten(1).unsqueeze(-1)).squeeze(-1), relaxed.radius_of(objective)
+    return (rows @ centre.flatten(1).unsqueeze(-1)).squeeze(-1), relaxed.radius_of(rows)
 
 
 @dataclass(frozen=True)
@@ -60,9 +84,9 @@ class _Relaxed:
                 continue
             centre = centres[sources[0]]
             radius = self._radius(sources[0], value, centre, outer[sources[0]])
-            found = band(node.operator, centre - radius, centre + radius)
+            found, after = _banded(node.operator, centre, radius)
             self.bands[value] = found
-            centres.append(found.line.value(centre))
+            centres.append(after)
             outer.append(_after(found, radius) if self.chooses else None)
         return centres[self.network.output]
 
@@ -150,6 +174,14 @@ class _Relaxed:
         if 0 in pending:
             terms.append(pending[0].swing(radius))
         return torch.stack(torch.broadcast_tensors(*terms)).sum(0) if terms else rows.lead.zeros(radius)
+
+
+def _banded(operator: Operator, centre: Tensor, radius: Tensor) -> tuple[Band, Tensor]:
+    """The band of a nonlinear operator over `centre +- radius`, and its line's value at the centre."""
+    if isinstance(operator, Relu) and 0 <= operator.negative_slope <= 1:
+        return relu_band(centre, radius, operator.negative_slope)
+    found = band(operator, centre - radius, centre + radius)
+    return found, found.line.value(centre)
 
 
 def _after(found: Band, radius: Tensor) -> Tensor:
