@@ -56,7 +56,7 @@ def evaluate(
     from reachbox.training.metrics import METRICS, Evaluation
 
     computation = Computation.of(method, "float64", device, options=option or (), timeout=timeout, seed=seed)
-    network = load(model)
+    network = load(model).to(device=computation.device)
     data_set = DataOptions(data, data_dir, label, one_hot, split, standardise, train, seed)
     radius = RadiusOptions.of(eps, sigma, within)
     task = task_from_data(data_set, radius, network.input_shape, samples)

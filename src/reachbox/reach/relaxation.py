@@ -117,7 +117,7 @@ def tangent(operator: Operator, z: Tensor) -> Line:
         slope = operator.derivative(z)
         return Line(slope, torch.zeros_like(slope))
     if isinstance(operator, MaxPool):
-        windows = operator.windows.to(z.device).clamp(min=0)
+        windows = operator.windows_on(z.device).clamp(min=0)
         inside = operator.gather(z, -torch.inf)
         largest = inside.argmax(-1, keepdim=True)
         source = windows.expand(inside.shape).gather(-1, largest).squeeze(-1)
@@ -135,7 +135,7 @@ def curved(operator: Operator, lower: Tensor, upper: Tensor) -> Tensor:
 
 def _window(operator: MaxPool, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Bounds of each window's elements, `(batch, *output, window)`, and each element's place in the flat input."""
-    windows = operator.windows.to(lower.device)
+    windows = operator.windows_on(lower.device)
     return operator.gather(lower, -torch.inf), operator.gather(upper, -torch.inf), windows.clamp(min=0)
 
 

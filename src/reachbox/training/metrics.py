@@ -63,7 +63,7 @@ class Evaluation:
             raise InputError(f"metrics: samples and a label each are needed, found {len(self.x)} and {len(self.y)}")
 
     def __call__(self, model: Model) -> dict[str, float]:
-        network = as_network(model, self.x).to(torch.float64, self.x.device)
+        network = as_network(model, self.x).to(torch.float64)
         fixed = network.map_sources(lambda weight: weight.detach() if isinstance(weight, Tensor) else weight)
         device = network.device
         observed = Observed(fixed, self.x.to(device, torch.float64), self.y.to(device), self)

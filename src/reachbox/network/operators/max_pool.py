@@ -36,9 +36,19 @@ class MaxPool(Operator):
 
     def gather(self, x: Tensor, outside: float) -> Tensor:
         """The elements of every window, `(batch, *output shape, window)`; `outside` stands for padding."""
-        windows = self.windows.to(x.device)
+        windows = self.windows_on(x.device)
         picked = x.flatten(1)[:, windows.clamp(min=0)]
         return torch.where(windows >= 0, picked, outside)
+
+    def windows_on(self, device: torch.device) -> Tensor:
+        """`windows` on a device, taken there once."""
+        if device not in self._windows_on:
+            self._windows_on[device] = self.windows.to(device)
+        return self._windows_on[device]
+
+    @cached_property
+    def _windows_on(self) -> dict[torch.device, Tensor]:
+        return {}
 
     @cached_property
     def windows(self) -> Tensor:

@@ -15,11 +15,12 @@ from reachbox.network.operators import Affine, Operator, Relu, Source, resolve
 from reachbox.reach.dual.patches import EVERYTHING, Lead, Patches
 from reachbox.reach.dual.relu import relu_band
 from reachbox.reach.dual.replay import Replays
-from reachbox.reach.dual.windows import Plan, each_unit, is_first, planned, whole
+from reachbox.reach.dual.windows import Plan, each_unit, is_first, largest, planned, whole
 from reachbox.reach.relaxation import Band, Line, band, curved, pick
 from reachbox.reach.rows import MEMORY
 
 NEARLY_ALL = 0.7  # of a layer's units: from here on it is cheaper to take all than to choose
+LARGE = 1 << 28  # bytes of a tensor whose kernels take far longer than their launch
 ALIVE = 4  # tensors of the largest size that are held at once
 
 
@@ -38,9 +39,16 @@ def graph_bound(network: Network, box: Box, objective: Tensor, memory: int | Non
         numbers = iter(given)
         return _bound(network.map_sources(lambda source: next(numbers)), Box.trusted(low, high), rows, memory)
 
+    arguments = (box.lower, box.upper, distinct, *weights)
+    if (
+        memory is not None
+        or not box.lower.is_cuda
+        or largest(network) * len(box.lower) * box.lower.element_size() > LARGE
+    ):
+        return function(*arguments)
     replays = network.plans.setdefault("replays", Replays())
     assert isinstance(replays, Replays)
-    centre, radius = replays(function, (box.lower, box.upper, distinct, *weights), memory)
+    centre, radius = replays(function, arguments)
     return centre, radius
 
 
@@ -155,7 +163,8 @@ class _Relaxed:
 
     def _carried(self, value: int, rows: Patches, plan: Plan, samples: slice) -> Tensor:
         """The radius of rows of some samples over a value, of the lead's dimensions."""
-        pending, terms = {value: rows}, []
+        pending = {value: rows}
+        terms: list[Tensor] = []
         for current in range(value, 0, -1):
             if current not in pending:
                 continue
@@ -173,7 +182,7 @@ class _Relaxed:
         radius = self.box.radius if samples == EVERYTHING else self.box.radius[samples]
         if 0 in pending:
             terms.append(pending[0].swing(radius))
-        return torch.stack(torch.broadcast_tensors(*terms)).sum(0) if terms else rows.lead.zeros(radius)
+        return sum(terms[1:], terms[0]) if terms else rows.lead.zeros(radius)
 
 
 def _banded(operator: Operator, centre: Tensor, radius: Tensor) -> tuple[Band, Tensor]:

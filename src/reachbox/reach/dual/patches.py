@@ -203,7 +203,7 @@ class Patches:
         if line.source is None:
             return rows
         assert isinstance(operator, MaxPool)
-        windows = operator.windows.to(line.source.device).flatten(0, -2)
+        windows = operator.windows_on(line.source.device).flatten(0, -2)
         is_source = (windows.T.unsqueeze(0) == line.source.flatten(1).unsqueeze(1)).to(line.slope.dtype)
         taps = is_source.reshape(-1, windows.shape[1], *line.source.shape[1:]).unbind(1)
         columns = torch.stack([rows.weighted(tap).coefficients for tap in taps], 1)

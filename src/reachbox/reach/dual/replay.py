@@ -60,13 +60,13 @@ class Replays:
         self.calls: dict[object, int] = {}
         self.recordings: dict[object, Recording | None] = {}
 
-    def __call__(self, function: Function, arguments: tuple[Tensor, ...], options: object = None) -> tuple[Tensor, ...]:
-        """`function(*arguments)`; `options` is all else that it depends on."""
-        if not arguments[0].is_cuda or torch.cuda.is_current_stream_capturing():
+    def __call__(self, function: Function, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """`function(*arguments)`, which depends on nothing else."""
+        if torch.cuda.is_current_stream_capturing():
             return function(*arguments)
         wanted = torch.is_grad_enabled() and any(argument.requires_grad for argument in arguments)
         kinds = tuple((tuple(a.shape), a.dtype, a.device, wanted and a.requires_grad) for a in arguments)
-        recording = self._recording((kinds, options), function, arguments, wanted)
+        recording = self._recording(kinds, function, arguments, wanted)
         if recording is None:
             return function(*arguments)
         if not wanted:
@@ -85,9 +85,11 @@ class Replays:
             return None
         while len(self.recordings) >= MOST:
             del self.recordings[next(iter(self.recordings))]
+        stream = torch.cuda.current_stream()
         try:
             self.recordings[key] = record(function, arguments, wanted)
         except RuntimeError:  # an operator that cannot be recorded, or too little memory: the function itself serves
+            torch.cuda.set_stream(stream)
             self.recordings[key] = None
         return self.recordings[key]
 
@@ -99,7 +101,7 @@ def record(function: Function, arguments: tuple[Tensor, ...], wanted: bool) -> R
     """
     inputs = tuple(a.detach().clone().requires_grad_(wanted and a.requires_grad) for a in arguments)
     sources = [value for value in inputs if value.requires_grad]
-    side = torch.cuda.Stream()
+    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         for _ in range(WARM_UPS):

@@ -102,6 +102,19 @@ def planned(network: Network, value: int, *, units: bool) -> Plan:
     return found
 
 
+def largest(network: Network) -> int:
+    """The size of the largest tensor that the rows of one sample take, all at once; worked out once a network."""
+    found = network.plans.get("largest rows")
+    if not isinstance(found, int):
+        sizes = [planned(network, network.output, units=False).elements * prod(network.output_shape)]
+        for node in network.nodes:
+            if not isinstance(node.operator, Affine) and not is_first(network, node.inputs[0]):
+                units = prod(network.shape_of(node.inputs[0]))
+                sizes.append(planned(network, node.inputs[0], units=True).elements * units)
+        found = network.plans["largest rows"] = max(sizes)
+    return found
+
+
 def _plan(network: Network, value: int, units: bool) -> Plan:
     shape = network.shape_of(value)
     windows = {value: each_unit(shape) if units else whole(shape)}
