@@ -24,6 +24,11 @@ def demand(holds: Tensor, otherwise: Callable[[], Exception]) -> None:
         raise otherwise()
 
 
+def all_finite(tensor: Tensor) -> Tensor:
+    """Whether every entry is a number, neither NaN nor infinite; bool of one element, in few operations."""
+    return (tensor.abs() < torch.inf).all()
+
+
 @contextmanager
 def together() -> Iterator[None]:
     """Demands on a GPU within are looked at once, at the end of the outermost such block: the first unmet one raises.

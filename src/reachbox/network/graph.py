@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from reachbox.checks import demand
+from reachbox.checks import all_finite, demand
 from reachbox.errors import InputError
 from reachbox.network.operators import Operator, Shape, Source, resolve
 
@@ -127,7 +127,7 @@ class Network:
             for node in self.nodes
             for name, source in node.operator.sources().items()
         }
-        finite = [torch.isfinite(weight).all() for weight in weights.values()]
+        finite = [all_finite(weight) for weight in weights.values()]
 
         def not_finite() -> InputError:
             where = next(name for name, ok in zip(weights, finite, strict=True) if not ok)
