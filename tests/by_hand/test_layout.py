@@ -21,7 +21,7 @@ SOURCE = ROOT / "src" / "reachbox"
 
 # A room may import from rooms on lower floors, and from its own.
 FLOORS = [
-    {"errors"},
+    {"checks", "errors"},
     {"box", "file_access", "machine_code", "solvers"},
     {"network"},
     {"reach", "data"},
