@@ -105,8 +105,10 @@ def record(function: Function, arguments: tuple[Tensor, ...], wanted: bool) -> R
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         for _ in range(WARM_UPS):
-            expected = function(*inputs)
-            slopes = _gradients(expected, sources, [torch.ones_like(value) for value in expected]) if wanted else ()
+            found = function(*inputs)
+            slopes = _gradients(found, sources, [torch.ones_like(value) for value in found]) if wanted else ()
+            expected = tuple(value.detach() for value in found)
+            del found  # its graph must not outlive the stream
     torch.cuda.current_stream().wait_stream(side)
     forward, backward = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
     with torch.cuda.graph(forward):
@@ -115,8 +117,8 @@ def record(function: Function, arguments: tuple[Tensor, ...], wanted: bool) -> R
     if wanted:
         recording.of_outputs = tuple(torch.ones_like(value) for value in outputs)
         with torch.cuda.graph(backward, pool=forward.pool()):
-            found = iter(_gradients(outputs, sources, recording.of_outputs))
-        recording.of_inputs = tuple(next(found) if value.requires_grad else None for value in inputs)
+            gradients = iter(_gradients(outputs, sources, recording.of_outputs))
+        recording.of_inputs = tuple(next(gradients) if value.requires_grad else None for value in inputs)
         recording.backward = backward
     _check(recording, arguments, expected, slopes)
     return recording

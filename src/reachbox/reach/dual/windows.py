@@ -13,7 +13,6 @@ from reachbox.network.operators import (
     Affine,
     Concatenate,
     Convolution,
-    Linear,
     MaxPool,
     Reshape,
     Scale,
@@ -83,14 +82,13 @@ def each_unit(shape: Shape) -> Windows:
 
 @dataclass(frozen=True)
 class Plan:
-    """The windows in which rows over one value see every value below it, and what a row takes at most.
+    """The windows in which rows over one value see every value below it.
 
-    `elements` is the size of the largest tensor on the way, `products` the multiplications, both for one row.
+    `elements` is the size of the largest tensor on the way for one row.
     """
 
     windows: dict[int, Windows]
     elements: int
-    products: int
 
 
 def planned(network: Network, value: int, *, units: bool) -> Plan:
@@ -118,35 +116,36 @@ def largest(network: Network) -> int:
 def _plan(network: Network, value: int, units: bool) -> Plan:
     shape = network.shape_of(value)
     windows = {value: each_unit(shape) if units else whole(shape)}
-    elements = products = 0
+    alike = {value} if units else set()  # values over which the rows of all samples and places are the same
+    elements = 0
     for current in range(value, 0, -1):
         if current not in windows:
             continue
         node = network.nodes[current - 1]
-        size = _size(network, current, windows)
         for source in node.inputs:
             before = network.shape_of(source)
             seen = _before(node.operator, windows[current], before)
             known = windows.get(source)
             windows[source] = _kept(seen if known is None else _joined(known, seen), before)
-            taps = _taps(node)
-            products += size * taps
-            elements = max(elements, _size(network, source, windows), size * taps)
-    return Plan(windows, elements, products)
+            if current in alike and isinstance(node.operator, Affine):
+                alike.add(source)
+                continue
+            alike.discard(source)
+            columns = _columns(node, windows[current], before)
+            elements = max(elements, _size(network, source, windows), columns)
+    return Plan(windows, elements)
 
 
 def _size(network: Network, value: int, windows: dict[int, Windows]) -> int:
     return network.shape_of(value)[0] * prod(window.size for window in windows[value])
 
 
-def _taps(node: Node) -> int:
-    """How many products one coefficient of a result takes part in."""
-    operator = node.operator
-    if isinstance(operator, Convolution):
-        return resolve(operator.weight)[0].numel()
-    if isinstance(operator, Linear):
-        return int(resolve(operator.weight).shape[1])
-    return prod(operator.kernel) if isinstance(operator, MaxPool) else 1
+def _columns(node: Node, seen: Windows, before: Shape) -> int:
+    """The size of a row's products with each tap of a sliding operator, before they are added up."""
+    if not isinstance(node.operator, Convolution | MaxPool):
+        return 0
+    taps = prod(sliding.kernel for sliding in slidings(node.operator))
+    return before[0] * taps * prod(window.size for window in seen)
 
 
 def _before(operator: object, windows: Windows, before: Shape) -> Windows | None:

@@ -74,7 +74,7 @@ class Sensitivity(Penalty):
         chosen, share = drawn(len(x), self.subsample, generator)
         if not len(chosen):
             return x.new_zeros(())
-        chosen = chosen.to(x.device)
+        chosen = chosen.to(x.device, non_blocking=True)
         return self._of_samples(as_network(model, x), x[chosen], y[chosen]).sum() * share
 
     def _of_samples(self, network: Network, x: Tensor, y: Tensor) -> Tensor:
