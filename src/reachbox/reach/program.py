@@ -47,6 +47,14 @@ class Program(NamedTuple):
     slope: Floats  # (values,)
     roundings: Integers  # (blocks,)
 
+    def of_network(self, number: int) -> Program:
+        """One of the networks alone."""
+        one = slice(number, number + 1)
+        return self._replace(
+            weights=self.weights[one], gross=self.gross[one], biases=self.biases[one],
+            gross_biases=self.gross_biases[one],
+        )  # fmt: skip
+
     @property
     def inputs(self) -> int:
         """Number of inputs."""

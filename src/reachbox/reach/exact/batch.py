@@ -28,14 +28,12 @@ class Tasks:
     def __len__(self) -> int:
         return len(self.networks)
 
-    def part(self, chunk: slice) -> Tasks:
-        """Some of the tasks."""
+    def part(self, chunk: slice | Integers) -> Tasks:
+        """Some of the tasks, in memory of their own: compiled code takes no read-only views."""
         return Tasks(
-            np.ascontiguousarray(self.networks[chunk]),
-            np.ascontiguousarray(self.lower[chunk]),
-            np.ascontiguousarray(self.upper[chunk]),
-            np.ascontiguousarray(self.objectives[chunk]),
-        )
+            np.array(self.networks[chunk]), np.array(self.lower[chunk], order="C"),
+            np.array(self.upper[chunk], order="C"), np.array(self.objectives[chunk], order="C"),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -47,21 +45,36 @@ class Answer:
     points: Floats  # (tasks, sides, rows, inputs)
     ended: Integers  # (tasks,): SOLVED, TOO_MANY_REGIONS, ...
 
+    def with_part(self, index: Integers, part: Answer) -> Answer:
+        """The same with other answers to some of the tasks."""
+        outer, inner, points, ended = self.outer.copy(), self.inner.copy(), self.points.copy(), self.ended.copy()
+        outer[index], inner[index], points[index], ended[index] = part.outer, part.inner, part.points, part.ended
+        return Answer(outer, inner, points, ended)
 
-def solve(program: Program, tasks: Tasks, regions: int, vertices: int, time_limit: float | None) -> Answer:
-    """The answer to every task, on as many threads as torch uses.
+
+@dataclass(frozen=True)
+class Limit:
+    """Where the work ends although it is not done: regions and vertices of each task, seconds for all."""
+
+    regions: int = 1_000_000
+    vertices: int = 100_000
+    seconds: float | None = None
+
+
+def solve(program: Program, tasks: Tasks, limit: Limit) -> Answer:
+    """The answer to every task by enumeration, on as many threads as torch uses.
 
     Tasks that end early have interval bounds. Raises `InputError` where a magnitude overflows float64.
     """
-    limits = Limits(regions, vertices, np.array([time_limit == 0], dtype=np.uint8))
-    _solve_chunk(program, tasks.part(slice(0)), limits)  # no task: compiles before the clock starts
+    limits = Limits(limit.regions, limit.vertices, np.array([limit.seconds == 0], dtype=np.uint8))
+    compile_enumeration(program, tasks)
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:
         chunks = [
             threads.submit(_solve_chunk, program, tasks.part(slice(start, start + TASKS_AT_ONCE)), limits)
             for start in range(0, len(tasks), TASKS_AT_ONCE)
         ]
         try:
-            if wait(chunks, time_limit, FIRST_EXCEPTION).not_done:
+            if wait(chunks, limit.seconds, FIRST_EXCEPTION).not_done:
                 limits.stop[0] = 1
             answers = [chunk.result() for chunk in chunks]
         except BaseException:
@@ -76,6 +89,11 @@ def solve(program: Program, tasks: Tasks, regions: int, vertices: int, time_limi
     )
 
 
+def compile_enumeration(program: Program, tasks: Tasks) -> None:
+    """Solves no task, so that compilation is not on anybody's clock, and can be interrupted."""
+    _solve_chunk(program, tasks.part(slice(0)), Limits(1, 1, np.zeros(1, dtype=np.uint8)))
+
+
 def _solve_chunk(program: Program, tasks: Tasks, limits: Limits) -> Answer:
     ranges = low, high, size = unit_ranges(program, tasks.networks, tasks.lower, tasks.upper)
     if not np.isfinite(size).all():
@@ -86,7 +104,7 @@ def _solve_chunk(program: Program, tasks: Tasks, limits: Limits) -> Answer:
     ended = took[:, 0]
     extreme_error, value_error = widening(program, tasks.networks, ranges, tasks.objectives, *allowances(took))
     enumerated = _moved(extremes, extreme_error, outward=True)
-    by_intervals = _interval_bounds(program, tasks.objectives, low, high)
+    by_intervals = interval_bounds(program, tasks.objectives, low, high)
     values = evaluate(program, tasks.networks, ranges, tasks.objectives, points)
     return Answer(
         outer=np.where((ended == SOLVED)[:, None, None], enumerated, by_intervals),
@@ -96,7 +114,15 @@ def _solve_chunk(program: Program, tasks: Tasks, limits: Limits) -> Answer:
     )
 
 
-def _interval_bounds(program: Program, objectives: Floats, low: Floats, high: Floats) -> Floats:
+def evaluated(program: Program, tasks: Tasks, ranges: tuple[Floats, Floats, Floats], points: Floats) -> Floats:
+    """What the objectives surely reach at `points`, `(tasks, sides, rows, inputs)`: values less their rounding."""
+    nothing = np.zeros(len(tasks))
+    _, error = widening(program, tasks.networks, ranges, tasks.objectives, nothing, nothing)
+    values = evaluate(program, tasks.networks, ranges, tasks.objectives, points)
+    return _moved(values, error, outward=False)
+
+
+def interval_bounds(program: Program, objectives: Floats, low: Floats, high: Floats) -> Floats:
     """Bounds of each row from the ranges of the outputs, `(tasks, 2, rows)`."""
     low, high = low[:, None, program.begin[-2] :], high[:, None, program.begin[-2] :]
     least, most = np.where(objectives > 0, low, high), np.where(objectives > 0, high, low)

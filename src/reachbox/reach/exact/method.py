@@ -12,9 +12,11 @@ from torch import Tensor
 from reachbox.box import Box
 from reachbox.errors import InputError, UnsupportedError
 from reachbox.network import Network
-from reachbox.reach.exact.batch import Answer, Tasks, solve
+from reachbox.reach.exact.batch import Answer, Limit, Tasks
+from reachbox.reach.exact.choice import ENGINES, answer
 from reachbox.reach.exact.enumeration import SOLVED, STOPPED
 from reachbox.reach.method import Method
+from reachbox.reach.program import Program
 from reachbox.reach.program import lower as lower_network
 from reachbox.reach.result import Kind, Reach
 
@@ -23,16 +25,18 @@ MOST_VARYING_INPUTS = 12
 
 @dataclass(frozen=True)
 class Exact(Method):
-    """The exact box of a piecewise linear network, by enumeration of its activation regions.
+    """The exact box of a piecewise linear network, by enumeration of its activation regions or splitting of the input.
 
     Choose it for networks with few inputs that vary, up to about 8: Iris takes microseconds a sample. All outputs and
     both sides come from one pass. `lower`, `upper` are proven, rounding included (`docs/exact.md`); `inner_lower`,
     `inner_upper` are attained at `attaining_lower`, `attaining_upper`. The kind is exact if the two are nowhere more
     than `tolerance` apart, and sound otherwise.
 
-    `time_limit`, in seconds, is for all samples together, `regions` for each one. `status` is `solved`; or `timeout` or
-    `overflow` where a limit came first, with interval bounds; or `rounding` where the proof leaves more than
-    `tolerance`. Always computes in float64, whatever the dtype asked for; not differentiable.
+    `engine` is `enumeration`, `splitting` (of the input, by halves), or `auto`: enumeration, and splitting where that
+    would meet too many regions. `time_limit`, in seconds, is for all samples together; `regions`, or boxes that the
+    input is split into, for each one. `status` is `solved`; or `timeout` or `overflow` where a limit came first, with
+    the best bounds proven until then; or `rounding` where the proof leaves more than `tolerance`. Always computes in
+    float64, whatever the dtype asked for; not differentiable.
     Raises `UnsupportedError` for operators that are not piecewise linear and for too many inputs.
     """
 
@@ -41,12 +45,15 @@ class Exact(Method):
     time_limit: float | None = None
     regions: int = 1_000_000
     vertices: int = 100_000
+    engine: str = "auto"
 
     def __post_init__(self) -> None:
         if not self.tolerance >= 0:
             raise InputError(f"exact: a tolerance >= 0 is needed, found {self.tolerance}")
         if self.time_limit is not None and not self.time_limit >= 0:
             raise InputError(f"exact: a time limit >= 0 seconds is needed, found {self.time_limit}")
+        if self.engine not in ENGINES:
+            raise InputError(f"exact: the engine {self.engine!r} is unknown; allowed: {', '.join(ENGINES)}")
         if self.regions < 1 or self.vertices < 1:
             raise InputError(f"exact: at least 1 region and 1 vertex are needed, found {self.regions}, {self.vertices}")
 
@@ -56,9 +63,11 @@ class Exact(Method):
             rows = np.ascontiguousarray(objective.double().cpu().numpy())
         tasks = Tasks(np.zeros(len(lower), dtype=np.int64), lower, upper, rows)
         self.check_inputs(tasks)
-        program = lower_network(network)
-        answer = solve(program, tasks, self.regions, self.vertices, self.time_limit)
-        return self.as_reach(answer, network.input_shape, box.lower.device)
+        return self.as_reach(self.answer(lower_network(network), tasks), network.input_shape, box.lower.device)
+
+    def answer(self, program: Program, tasks: Tasks) -> Answer:
+        """What the engine proves and attains of every task."""
+        return answer(program, tasks, self.engine, self.tolerance, Limit(self.regions, self.vertices, self.time_limit))
 
     def check_inputs(self, tasks: Tasks) -> None:
         """Raises `UnsupportedError` where more inputs vary than the method can serve."""
@@ -72,9 +81,9 @@ class Exact(Method):
     def as_reach(self, answer: Answer, input_shape: tuple[int, ...], device: torch.device) -> Reach:
         """The answer in the form of every method."""
         gap = np.abs(answer.outer - answer.inner)
-        status = np.where(gap <= self.tolerance, "solved", "rounding")
-        status[answer.ended != SOLVED] = "overflow"
-        status[answer.ended == STOPPED] = "timeout"
+        ended = answer.ended[:, None, None]
+        unsolved = np.where(ended == SOLVED, "rounding", np.where(ended == STOPPED, "timeout", "overflow"))
+        status = np.where(gap <= self.tolerance, "solved", unsolved)
         closed = bool((status == "solved").all())
         outer, inner, points = (
             torch.from_numpy(part).to(device) for part in (answer.outer, answer.inner, answer.points)

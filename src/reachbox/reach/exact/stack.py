@@ -11,7 +11,7 @@ import torch
 
 from reachbox.box import ArrayLike, Box, as_tensor
 from reachbox.errors import InputError
-from reachbox.reach.exact.batch import Tasks, solve
+from reachbox.reach.exact.batch import Tasks
 from reachbox.reach.exact.method import Exact
 from reachbox.reach.program import Floats, Program
 from reachbox.reach.result import Reach
@@ -45,8 +45,7 @@ def exact_stack(
         np.repeat(np.arange(networks), samples), np.tile(lower, (networks, 1)), np.tile(upper, (networks, 1)), identity
     )
     method.check_inputs(tasks)
-    answer = solve(program, tasks, method.regions, method.vertices, method.time_limit)
-    result = method.as_reach(answer, (program.inputs,), torch.device("cpu"))
+    result = method.as_reach(method.answer(program, tasks), (program.inputs,), torch.device("cpu"))
     return replace(result, seconds=perf_counter() - started)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ class Search:
     upper: Floats  # (inputs,)
     rules: Rules
     seed: int = 0
+    most_nodes: int = sys.maxsize
     waiting: list[Nodes] = field(default_factory=list)
     seconds: float = 0.0
     nodes_done: int = 0
@@ -65,6 +67,11 @@ class Search:
     def is_closed(self) -> bool:
         """Whether every goal is above the thresholds throughout the box."""
         return not self.waiting and bool((self.incumbent.stuck == np.inf).all())
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether as many nodes were searched as are allowed."""
+        return self.nodes_done >= self.most_nodes
 
     def merge(self, found: Incumbent) -> None:
         """Takes in what one thread has found."""
@@ -103,9 +110,7 @@ class Workers:
 
     def run(self, threads: int, deadline: float) -> None:
         """Searches until `deadline`, of `perf_counter`; what is left then is put back into the searches."""
-        for one in self.searches[:1]:  # no node and no point: compiles here, where it can be interrupted
-            self._slice(one, self.list[0][1].part(slice(0)), 0, 1)
-            self._descend(one, np.empty((0, len(one.lower))), one.own_incumbent())
+        self.prepare()
         with ThreadPoolExecutor(threads) as pool:
             workers = [pool.submit(self._work) for _ in range(threads)]
             try:
@@ -116,6 +121,12 @@ class Workers:
                 worker.result()
         for one, nodes in self.list:
             one.waiting.append(nodes)
+
+    def prepare(self) -> None:
+        """Searches no node and evaluates no point, so that compilation can be interrupted, and be off the clock."""
+        for one, nodes in self.list[:1]:
+            self._slice(one, nodes.part(slice(0)), 0, 1)
+            self._descend(one, np.empty((0, len(one.lower))), one.own_incumbent())
 
     def _stop(self) -> None:
         with self.changed:
@@ -146,7 +157,7 @@ class Workers:
         budget = 1
         if not one.descents:
             self._attack(one)
-        while len(nodes.bounds) and not self.limits.stop[0]:
+        while len(nodes.bounds) and not self.limits.stop[0] and not one.is_spent:
             started = perf_counter()
             own, nodes, done = self._slice(one, nodes, len(nodes.bounds), budget)
             took = perf_counter() - started
@@ -158,7 +169,10 @@ class Workers:
             budget = max(1, min(1000, int(done * SLICE_SECONDS / max(took, 1e-6)), 2 * budget))
         if len(nodes.bounds):
             with self.changed:
-                self.list.append((one, nodes))
+                if one.is_spent:
+                    one.waiting.append(nodes)
+                else:
+                    self.list.append((one, nodes))
 
     def _account(self, one: Search, own: Incumbent, nodes: Nodes, done: int, took: float) -> Nodes:
         """Keeps what a slice has found, and gives the older half of the nodes away if somebody waits."""
