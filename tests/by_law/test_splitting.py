@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from reachbox.network import Network
 from reachbox.network.graph import Builder
 from reachbox.network.operators import Add, Linear, Relu
-from reachbox.reach.exact.batch import Tasks, solve
+from reachbox.reach.exact.batch import Limit, Tasks, solve
 from reachbox.reach.exact.splitting import Problem, largest_rows
 from reachbox.reach.program import Floats
 from reachbox.verify import Disjunct, HalfSpaces, Specification, Verdict, verify
@@ -109,7 +109,7 @@ def drawn_specification(generator: np.random.Generator, layers: Layers, network:
 def least_point(problem: Problem, disjunct: Disjunct) -> tuple[float, Floats]:
     """Where enumeration finds the smallest value of the goal, and what it proves of it."""
     tasks = Tasks(np.zeros(1, dtype=np.int64), disjunct.lower[None], disjunct.upper[None], problem.leaf_rows[None])
-    answer = solve(problem.leaf, tasks, 1_000_000, 100_000, None)
+    answer = solve(problem.leaf, tasks, Limit())
     return float(answer.outer[0, 0, 0] - problem.leaf_shifts[0]), answer.points[0, 0, 0]
 
 

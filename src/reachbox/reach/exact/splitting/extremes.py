@@ -16,13 +16,15 @@ from reachbox.reach.exact.splitting.search import Rules
 from reachbox.reach.exact.splitting.workers import Search, Workers
 from reachbox.reach.program import Program
 
+SHARE = 1 / 16  # of the tolerance, for the search: near an extreme, leaves are enumerated and leave little else
+
 
 def split_extremes(program: Program, tasks: Tasks, tolerance: float, boxes: int, seconds: float) -> Answer:
     """The answer to every task: what is proven and attained when all is within `tolerance`, or a limit comes first.
 
     `boxes` is how many each task may search, `seconds` are for all. Bounds are those of intervals at worst.
     """
-    rules = Rules(aim=inf, tolerance=tolerance / 2, stops=False)
+    rules = Rules(aim=inf, tolerance=tolerance * SHARE, stops=False)
     searches = [_search(program, tasks, number, rules, boxes) for number in range(len(tasks))]
     workers = Workers(searches)
     workers.prepare()
