@@ -5,10 +5,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 OUT ?= report
 
-.PHONY: demo test check clean
+.PHONY: demo test check docs clean
 
 demo: $(VENV)/.installed
-	$(BIN)/reachbox reproduce digits boxes --quick --out $(OUT)
+	$(BIN)/reachbox reproduce all --quick --out $(OUT)
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2
@@ -17,6 +17,9 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 # torch comes first and by the constraints: the CPU build where there is one, not gigabytes of CUDA libraries.
 $(VENV)/.installed: pyproject.toml constraints.txt scripts/install_torch.py
@@ -27,6 +30,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt scripts/install_torch.py
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) install --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) install --constraint constraints.txt --editable '.[docs]'
 	touch $@
 
 clean:

@@ -1,4 +1,4 @@
-"""The house: imports point one way, solvers stay in their rooms, and the README's code runs."""
+"""The house: imports point one way, solvers stay in their rooms, and the docstrings' examples run."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import ast
 import doctest
 import importlib
 import pkgutil
-import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -64,6 +64,19 @@ def test_imports_point_one_way(path: Path) -> None:
         assert (room, other) not in FORBIDDEN
 
 
+def test_no_two_studies_import_each_other() -> None:
+    """Whatever stands inside of functions or TYPE_CHECKING counts too."""
+    studies = SOURCE / "studies"
+    imports = {
+        "reachbox." + ".".join(path.relative_to(SOURCE).with_suffix("").parts): {
+            node.module for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)
+        }
+        for path in studies.rglob("*.py")
+    }
+    order = TopologicalSorter({name: found & set(imports) for name, found in imports.items()})
+    order.prepare()  # raises where there is a circle
+
+
 def test_importing_the_package_loads_no_solver_and_no_plots() -> None:
     heavy = ["highspy", "gurobipy", "maraboupy", "matplotlib", "sklearn", "typer", "onnx", "numba", "pooch"]
     code = f"import reachbox, sys; print([m for m in {heavy} if m in sys.modules])"
@@ -76,16 +89,3 @@ def test_every_docstring_example_runs() -> None:
             continue
         result = doctest.testmod(importlib.import_module(module.name))
         assert result.failed == 0, module.name
-
-
-def python_blocks(text: str) -> list[str]:
-    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
-
-
-def test_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    blocks = python_blocks((ROOT / "README.md").read_text())
-    assert blocks
-    monkeypatch.chdir(tmp_path)
-    scope: dict[str, object] = {}
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), scope)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import traceback
@@ -14,8 +15,10 @@ from reachbox import __version__
 from reachbox.cli.answer import Answer, ExitCode
 from reachbox.cli.bound import bound
 from reachbox.cli.certify import certify
+from reachbox.cli.doctor import doctor
 from reachbox.cli.evaluate import evaluate
 from reachbox.cli.landscape import landscape
+from reachbox.cli.picture import picture
 from reachbox.cli.reproduce import reproduce
 from reachbox.cli.sensitivity import sensitivity
 from reachbox.cli.study import study
@@ -30,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (bound, sensitivity, certify, verify, train, evaluate, study, tradeoff, reproduce):
+for command in (bound, sensitivity, certify, verify, train, evaluate, picture, study, tradeoff, reproduce, doctor):
     app.command()(command)
 app.add_typer(landscape, name="landscape")
 
@@ -47,17 +50,32 @@ def reachbox(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and leave.")
     ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only results.")] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Tell on standard error what is being done, step by step.")
+    ] = False,
 ) -> None:
     """How far a neural network's output can move when its input does.
 
     Exit codes: 0 done; 1 the property does not hold; 2 misuse or a bad file; 3 gave up, with the best proven bounds.
     """
+    from reachbox.cli.progress import QUIET
+
+    QUIET.set(quiet)
+    if verbose:
+        logging.basicConfig(format="%(asctime)s  %(name)s: %(message)s", datefmt="%H:%M:%S")
+        logging.getLogger("reachbox").setLevel(logging.INFO)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Runs the command in `arguments`, those of the process by default, and leaves with its exit code."""
+    """Runs the command in `arguments`, those of the process by default, and leaves with its exit code.
+
+    A user's own modules, such as that of `--network my_network:build`, are looked for in the present folder too.
+    """
+    if "" not in sys.path:
+        sys.path.append("")
     try:
         code = _run(arguments)
         sys.stdout.flush()

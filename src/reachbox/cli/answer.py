@@ -46,5 +46,5 @@ class Answer:
                 sys.stdout.write(text)
         if self.view and not self.as_json:
             console = Console(highlight=False, emoji=False, markup=False)
-            console.print(*self.view, sep="\n", soft_wrap=False)
+            console.print(*self.view, sep="\n", crop=False)
         return int(self.exit_code)

@@ -8,9 +8,9 @@ from reachbox.cli import options
 from reachbox.cli.answer import Answer, ExitCode
 
 if TYPE_CHECKING:
-    from rich.table import Table
     from torch import Tensor
 
+    from reachbox.cli.tables import Facts
     from reachbox.sensitivity import Summary
 
 
@@ -68,7 +68,7 @@ def sensitivity(
     )
 
 
-def _volumes(summary: Summary, log_volume: Tensor) -> Table:
+def _volumes(summary: Summary, log_volume: Tensor) -> Facts:
     """The aggregates, and the samples at both ends."""
     from reachbox.cli.tables import facts, percent, volume
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.table import Table
-
 from reachbox.cli.computation import Computation
 from reachbox.cli.samples import Task
-from reachbox.cli.tables import duration, facts
+from reachbox.cli.tables import Facts, duration, facts
 from reachbox.report.versions import versions
 
 
@@ -27,11 +25,11 @@ class Setting:
         known = {name: value for name, value in task.items() if value is not None}
         return {"model": self.model, **known, **self.computation.record(), "versions": dict(versions())}
 
-    def view(self, kind: str, seconds: float) -> Table:
+    def view(self, kind: str, seconds: float) -> Facts:
         """For the terminal."""
         return facts(
             {
-                "model": str(self.model),
+                "model": self.model,
                 "samples": self.task.source,
                 "radius": self.task.radius_words,
                 "method": f"{self.computation.method.name} ({kind}), {duration(seconds)}",

@@ -58,8 +58,8 @@ class Study:
         }
         view = self._view(found, values, rank)
         if self.out is not None:
-            record["page"] = self._page(found, values, rank)
-            view += ["", facts({"page": str(record["page"])})]
+            record["page"] = page = self._page(found, values, rank)
+            view += ["", facts({"page": page})]
         return Answer(record=record, view=view, as_json=as_json)
 
     def _network(self, found: Survey, dataset: Dataset) -> PerceptronEnergy:

@@ -1,23 +1,41 @@
-"""Tables of the terminal: aligned, plain, and never wider than 80 columns."""
+"""Tables of the terminal: aligned, plain, and never wider than 80 columns, but for paths, which are never broken."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from math import floor, inf, isfinite, log, log10
+from pathlib import Path
 
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 
-def facts(values: Mapping[str, str]) -> Table:
-    """Names on the left, what they are on the right."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in values.items():
-        table.add_row(name, Text(value))
-    return table
+@dataclass(frozen=True)
+class Facts:
+    """Names on the left, what they are on the right; words are wrapped, a path stays on one line to be copied."""
+
+    values: Mapping[str, str | Path | Sequence[Path]]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        indent = 2 + max(map(len, self.values))
+        for name, value in self.values.items():
+            for number, line in enumerate(_lines(value, console, options.max_width - indent)):
+                label = ("" if number else name).ljust(indent)
+                yield Text.assemble((label, "dim"), line, no_wrap=True, overflow="ignore")
+
+
+def facts(values: Mapping[str, str | Path | Sequence[Path]]) -> Facts:
+    """Names on the left, what they are on the right; of several paths each has a line."""
+    return Facts(values)
+
+
+def _lines(value: str | Path | Sequence[Path], console: Console, width: int) -> Iterable[Text]:
+    if isinstance(value, str):
+        return Text(value).wrap(console, max(width, 1), overflow="fold")
+    return [Text(str(path)) for path in ([value] if isinstance(value, Path) else value)]
 
 
 def numbers_table(headers: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> Table:

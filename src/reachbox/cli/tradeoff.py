@@ -65,6 +65,6 @@ def tradeoff(
     points = {method: {str(w): run.metrics for w, run in found.items()} for method, found in runs.items()}
     return Answer(
         record={"report": page, "points": points, "seed": seed, "seconds": seconds, "versions": dict(versions())},
-        view=(facts({"report": str(page), "time": duration(seconds)}),),
+        view=(facts({"report": page, "time": duration(seconds)}),),
         as_json=as_json,
     )

@@ -91,6 +91,10 @@ Momentum = Annotated[float | None, typer.Option(metavar="M", help="Of sgd.", ric
 GradientLimit = Annotated[
     float | None, typer.Option(metavar="NORM", help="Largest norm of the gradient.", rich_help_panel=TRAINING)
 ]
+TensorBoard = Annotated[
+    bool,
+    typer.Option("--tensorboard", help="Write the metrics for TensorBoard too, into FOLDER/tensorboard."),
+]
 
 
 def train(
@@ -121,6 +125,7 @@ def train(
     samples: Measured = 1000,
     device: options.Device = "cpu",
     seed: options.Seed = 0,
+    tensorboard: TensorBoard = False,
     as_json: options.Json = False,
 ) -> Answer:
     """Trains a network and measures it after each epoch.
@@ -150,5 +155,6 @@ def train(
         seed=seed,
         measured=samples,
         device=device,
+        tensorboard=tensorboard,
     )
     return training.answer(as_json)

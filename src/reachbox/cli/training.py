@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,8 +29,9 @@ from reachbox.training.metrics import Evaluation
 from reachbox.training.presets import TWO_CONVOLUTIONS
 from reachbox.training.processes import Processes
 from reachbox.training.run import RESULT, run
+from reachbox.training.tensorboard import tensorboard
 
-SHOWN = 12
+SHOWN, EVENTS = 12, "tensorboard"
 WITH_RADIUS = ("CE", "ERR", "SENSE", "ADV_ERR")
 WITHOUT_RADIUS = ("CE", "ERR")
 
@@ -48,6 +50,7 @@ class Training:
     seed: int
     measured: int
     device: str
+    tensorboard: bool = False
 
     def answer(self, as_json: bool) -> Answer:
         """Train, or go on, and tell what came out; of several processes the first one tells."""
@@ -74,13 +77,22 @@ class Training:
         module = build(spec, dataset.input_shape, dataset.classes, self.seed).to(device)
         named = {"preset": self.preset} if self.preset else {}
         about = {"data": dataset.name, "network": spec, **named, "objective": objective.name, "radius": words}
-        with training_progress(settings.epochs) as (on_step, on_epoch):
+        with training_progress(settings.epochs) as (on_step, show), self._events() as write:
+
+            def on_epoch(state: State) -> None:
+                show(state)
+                write(state)
+
             state = run(
                 self.folder, module, objective, dataset, settings,
                 evaluations={"test": self._evaluation(dataset, each, device)},
                 about=about, on_step=on_step, on_epoch=on_epoch,
             )  # fmt: skip
         return about, state
+
+    def _events(self) -> AbstractContextManager[Callable[[State], object]]:
+        """What writes an epoch for TensorBoard, if that was asked for."""
+        return tensorboard(self.folder / EVENTS) if self.tensorboard else nullcontext(lambda state: None)
 
     def _preset(self) -> Preset | None:
         """The preset that was asked for, over the epochs that were."""
@@ -99,7 +111,7 @@ class Training:
 
     def _told(self, state: State, about: Mapping[str, str], as_json: bool) -> Answer:
         result = self.folder / RESULT
-        run_facts = {"folder": str(self.folder), **about, "result": str(result)}
+        run_facts: dict[str, str | Path] = {"folder": self.folder, **about, "result": result}
         record = {**run_facts, "epochs": state.epoch, "seed": self.seed}
         history = [epoch.row() for epoch in state.history]
         return Answer(

@@ -36,7 +36,7 @@ def load_mnist(data_dir: Path | str | None = None) -> Dataset:
     Raises `FileError` for files that are not there, damaged, or cannot be downloaded.
     """
     folder = data_dir or os.environ.get("REACHBOX_DATA")
-    paths = _paths_in(Path(folder)) if folder else _downloaded()
+    paths = files_in(Path(folder)) if folder else _downloaded()
     train_images, train_labels, test_images, test_labels = paths
     train, test = _samples(train_images, train_labels), _samples(test_images, test_labels)
     names = [f"pixel {row}, {column}" for row in range(28) for column in range(28)]
@@ -45,8 +45,8 @@ def load_mnist(data_dir: Path | str | None = None) -> Dataset:
     return Dataset.of("mnist", _scaled(train), _scaled(test), digits, feature_names=names, feature_range=span)
 
 
-def _paths_in(folder: Path) -> list[Path]:
-    """The four files, in the order of `SHA256`, in the first place below `folder` that has any of them."""
+def files_in(folder: Path) -> list[Path]:
+    """The four files, in the order of `SHA256`, in the first place below `folder` that has any; else `FileError`."""
     places = [folder / below for below in FOLDERS]
     found = [[_plain_or_gzip(place, name) for name in SHA256] for place in places]
     for place, paths in zip(places, found, strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from reachbox.box import Box
 from reachbox.data import load
 from reachbox.network.architectures import build
 from reachbox.studies.chapter import Chapter, Request
@@ -23,9 +24,10 @@ def boxes(request: Request) -> Chapter:
     settings = replace(TRAINING, seed=request.seed)
     module = build(NETWORK, dataset.input_shape, dataset.classes, request.seed)
     train(module, Plain(l2=L2), dataset.x_train, dataset.y_train, settings)
-    found = boxes_of_sample(module, dataset, dataset.radius(sigma=SIGMA), seed=request.seed)
+    box = Box.around(dataset.x_train.double(), dataset.radius(sigma=SIGMA))
+    found = boxes_of_sample(module, box, dataset.y_train, seed=request.seed)
     return Chapter(
-        (sample_boxes_section("One flower, every method", found, dataset, share_of_range(SIGMA)),),
+        (sample_boxes_section("One flower, every method", found, "iris", dataset.class_names, share_of_range(SIGMA)),),
         (
             ("iris", f"{sample_counts(dataset)}; network {NETWORK}; {described(settings)}; l2 {L2:g}"),
             ("radius on iris", dataset.describe_radius(sigma=SIGMA)),

@@ -13,6 +13,10 @@ from reachbox.report.page import Highlight
 Progress: TypeAlias = Callable[[str, float], None]
 
 
+def silent(doing: str, share: float) -> None:
+    """Progress that nobody listens to; a function with a name, so that a request can go to another process."""
+
+
 @dataclass(frozen=True)
 class Request:
     """What a chapter needs to know.
@@ -27,7 +31,7 @@ class Request:
     quick: bool = False
     seed: int = 0
     data_dir: Path | None = None
-    progress: Progress = lambda doing, share: None
+    progress: Progress = silent
     device: str = "cpu"
     as_is: bool = False
 

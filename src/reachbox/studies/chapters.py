@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 from reachbox.errors import InputError
 from reachbox.report import Page, versions, write_page
 from reachbox.studies.boxes import boxes
-from reachbox.studies.chapter import Chapter, Progress, Request
+from reachbox.studies.chapter import Chapter, Progress, Request, silent
 from reachbox.studies.digits import digits
+from reachbox.studies.fig4 import fig4
 from reachbox.studies.fig5 import fig5
 from reachbox.studies.fig6 import fig6
 from reachbox.studies.iris_landscape import landscape
-from reachbox.studies.one_thread import one_thread
-from reachbox.studies.overestimate import overestimate
 from reachbox.studies.sections import words_section
+from reachbox.studies.side_by_side import side_by_side
 from reachbox.studies.tables.chapters import table1, table2, table3
 from reachbox.studies.tradeoff import tradeoff
+
+LOG = logging.getLogger(__name__)
 
 CHAPTERS: Mapping[str, Callable[[Request], Chapter]] = {
     "digits": digits,
     "boxes": boxes,
-    "fig4": overestimate,
+    "fig4": fig4,
     "landscape": landscape,
     "fig5": fig5,
     "fig6": fig6,
@@ -33,6 +38,9 @@ CHAPTERS: Mapping[str, Callable[[Request], Chapter]] = {
     "tradeoff": tradeoff,
 }
 ALL = "all"
+SHARING = ("table2", "table3")  # the same trainings: one after the other
+# Those that take long come first, and beside each other those that compile different code.
+QUEUE = ("landscape", "table1", "table2", "table3", "tradeoff", "fig5", "fig4", "fig6", "digits", "boxes")
 
 TITLE = "How far can a small change move a network?"
 LEAD = (
@@ -50,31 +58,61 @@ def reproduce(
     data_dir: Path | None = None,
     device: str = "cpu",
     as_is: bool = False,
-    progress: Progress = lambda doing, share: None,
+    workers: int = 1,
+    progress: Progress = silent,
 ) -> Path:
     """Computes chapters and binds them to a page in `folder`; gives the path of its `index.html`.
 
-    `names` are keys of `CHAPTERS`, or `all`. Results on the way are kept in `folder/work/CHAPTER`, so a report that
-    was interrupted goes on where it stopped. The same seed gives the same numbers on the same device; only the times
-    differ. `device` trains and measures the networks of the tables and the trade-off; with `as_is` these chapters show
-    the trainings that are finished, and train nothing.
+    `names` are keys of `CHAPTERS`, or `all`. Results on the way are kept in `folder/work/CHAPTER`, with the settings
+    that they are of, so a report that was interrupted goes on where it stopped. The same seed gives the same numbers on
+    the same device, whatever the number of `workers`, processes on one thread each; only the times differ. `device`
+    trains and measures the networks of the tables and the trade-off; with `as_is` these chapters show the trainings
+    that are finished, and train nothing.
 
     Raises `InputError` for a name that is none, `FileError` where the folder cannot be written.
     """
     started = perf_counter()
     chosen = _chosen(names)
-    chapters = []
-    with one_thread():
-        for number, name in enumerate(chosen):
+    jobs = [
+        partial(_computed, part, Request(folder, quick, seed, data_dir, device=device, as_is=as_is))
+        for part in _parts(chosen)
+    ]
+    shares = [0.0] * len(jobs)
 
-            def tell(doing: str, share: float, done: int = number, chapter: str = name) -> None:
-                progress(f"{chapter}: {doing}", (done + share) / len(chosen))
+    def hear(number: int, doing: str, share: float) -> None:
+        shares[number] = max(share, shares[number])
+        progress(doing, sum(shares) / len(jobs))
 
-            request = Request(folder / "work" / name, quick, seed, data_dir, tell, device, as_is)
-            chapters.append(CHAPTERS[name](request))
-    path = write_page(_page(chapters, seed, perf_counter() - started), folder)
+    timed = {one.name: one for part in side_by_side(jobs, workers, hear) for one in part}
+    path = write_page(_page([timed[name] for name in chosen], seed, workers, perf_counter() - started), folder)
     progress("done", 1.0)
     return path
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """A chapter, and how long it took: by the clock, and of processor time."""
+
+    name: str
+    chapter: Chapter
+    seconds: float
+    cpu_seconds: float
+
+
+def _computed(names: Sequence[str], request: Request, progress: Progress) -> list[_Timed]:
+    """Some chapters, one after the other, each in its own folder below that of `request`."""
+    found = []
+    for number, name in enumerate(names):
+
+        def tell(doing: str, share: float, done: int = number, chapter: str = name) -> None:
+            progress(f"{chapter}: {doing}", (done + share) / len(names))
+
+        started, cpu_started = perf_counter(), process_time()
+        chapter = CHAPTERS[name](replace(request, folder=request.folder / "work" / name, progress=tell))
+        found.append(_Timed(name, chapter, perf_counter() - started, process_time() - cpu_started))
+        LOG.info("%s: done in %.0f s, %.0f s of processor time", name, found[-1].seconds, found[-1].cpu_seconds)
+        tell("done", 1.0)
+    return found
 
 
 def _chosen(names: Sequence[str]) -> tuple[str, ...]:
@@ -84,7 +122,17 @@ def _chosen(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(CHAPTERS) if ALL in names else tuple(dict.fromkeys(names))
 
 
-def _page(chapters: Sequence[Chapter], seed: int, seconds: float) -> Page:
+def _parts(names: Sequence[str]) -> list[tuple[str, ...]]:
+    """What one process computes at a time, in order of beginning: a chapter, or those that share trainings."""
+    together = tuple(name for name in names if name in SHARING)
+    parts = [together if name in together else (name,) for name in names]
+    return sorted(dict.fromkeys(parts), key=lambda part: QUEUE.index(part[0]))
+
+
+def _page(found: Sequence[_Timed], seed: int, workers: int, seconds: float) -> Page:
+    chapters = [timed.chapter for timed in found]
+    how = "in one process" if workers == 1 else f"in {workers} processes side by side"
+    each = ", ".join(f"{timed.name} {timed.seconds:.0f} ({timed.cpu_seconds:.0f})" for timed in found)
     return Page(
         TITLE,
         LEAD,
@@ -94,6 +142,7 @@ def _page(chapters: Sequence[Chapter], seed: int, seconds: float) -> Page:
             ("seed", str(seed)),
             *(setting for chapter in chapters for setting in chapter.settings),
             ("with", ", ".join(f"{name} {version}" for name, version in versions())),
-            ("time taken", f"{seconds:.0f} s on one thread"),
+            ("time taken", f"{seconds:.0f} s {how}, each on one thread"),
+            ("of each chapter", f"{each}; seconds, in brackets those of the processor"),
         ),
     )

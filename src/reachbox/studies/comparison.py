@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from reachbox.box import Box
 from reachbox.data import Dataset
-from reachbox.network.architectures import build
+from reachbox.network import Network
+from reachbox.network.files import load
 from reachbox.reach import reach
 from reachbox.sensitivity import in_batches
-from reachbox.training import Epoch, Evaluation, Objective, Settings, Step, train
-
-Progress: TypeAlias = Callable[[str, float], None]
+from reachbox.studies.chapter import Request
+from reachbox.studies.runs import Finished, Measured, Plan, finished
+from reachbox.training import Epoch, Evaluation, Objective, Preset, Settings
+from reachbox.training.run import RESULT
 
 EPOCH_METRICS = ("ERR", "SENSE", "ADV_ERR")
 FINAL_METRICS = ("CE", "ERR", "PGD_ERR", "ADV_ERR", "SENSE")
@@ -51,47 +52,42 @@ def train_contenders(
     dataset: Dataset,
     network: str,
     contenders: Sequence[Contender],
-    radius: Tensor,
+    sigma: float,
     settings: Settings,
-    progress: Progress | None = None,
+    request: Request,
 ) -> tuple[Trained, ...]:
     """Trains `network` (such as `conv:16`) once for each contender: same first weights, same mini-batches.
 
-    Measures by `dual`, in float64, at `radius`. `progress` hears what is being done and the share that is done.
+    Each has a run folder in that of the request, and is not trained again where it is found there. Measures by `dual`,
+    in float64, at the radius of `sigma`.
     """
-    total = sum(contender.cost for contender in contenders)
-    done, trained = 0.0, []
-    for contender in contenders:
-
-        def on_step(step: Step, name: str = contender.name, before: float = done, cost: float = contender.cost) -> None:
-            share = (step.epoch - 1 + step.step / step.steps) / step.epochs
-            if progress:
-                progress(f"training: {name}, epoch {step.epoch} of {step.epochs}", (before + cost * share) / total)
-
-        trained.append(_trained(dataset, network, contender, radius, settings, on_step))
-        done += contender.cost
-    return tuple(trained)
-
-
-def _trained(
-    dataset: Dataset,
-    network: str,
-    contender: Contender,
-    radius: Tensor,
-    settings: Settings,
-    on_step: Callable[[Step], None],
-) -> Trained:
-    module = build(network, dataset.input_shape, dataset.classes, settings.seed)
-    measure = Evaluation(dataset.x_test, dataset.y_test, radius, EPOCH_METRICS)
-    state = train(
-        module, contender.objective, dataset.x_train, dataset.y_train, settings, measure=measure, on_step=on_step
+    radius = dataset.radius(sigma=sigma)
+    plans = [_plan(contender, network, settings, sigma) for contender in contenders]
+    measured = Measured(
+        {"test": Evaluation(dataset.x_test, dataset.y_test, radius, EPOCH_METRICS)},
+        {"test": Evaluation(dataset.x_test, dataset.y_test, radius, FINAL_METRICS)},
     )
-    final = Evaluation(dataset.x_test, dataset.y_test, radius, FINAL_METRICS)
+    runs = finished(plans, dataset, measured, request)
     box = Box.around(dataset.x_test, radius)
-    return Trained(contender.name, contender.words, state.history, final(module), mean_width(module, box))
+    return tuple(_trained(contender, run, box) for contender, run in zip(contenders, runs, strict=True))
 
 
-def mean_width(module: torch.nn.Module, box: Box) -> Tensor:
+def _plan(contender: Contender, network: str, settings: Settings, sigma: float) -> Plan:
+    preset = Preset(contender.words, lambda radius, epochs: contender.objective, network, settings, sigma)
+    return Plan(contender.name.replace(" ", "-"), preset, settings.seed, contender.cost)
+
+
+def _trained(contender: Contender, run: Finished, box: Box) -> Trained:
+    history = tuple(replace(epoch, metrics=_on_test(epoch.metrics)) for epoch in run.history)
+    network = load(run.folder / RESULT)
+    return Trained(contender.name, contender.words, history, _on_test(run.metrics), mean_width(network, box))
+
+
+def _on_test(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name.removeprefix("test_"): value for name, value in metrics.items()}
+
+
+def mean_width(network: Network, box: Box) -> Tensor:
     """The side of each output's `dual` box, averaged over the samples, float64 `(outputs,)`."""
     with torch.no_grad():
-        return torch.cat([reach(module, part).width for part in in_batches(box)]).mean(0)
+        return torch.cat([reach(network, part).width for part in in_batches(box)]).mean(0)

@@ -16,15 +16,18 @@ from reachbox.training import Plain, Sensitivity, Settings
 
 NETWORK, SIGMA = "conv:16", 0.05
 TRAINING = Settings(epochs=40, batch_size=50, learning_rate=2e-3)
+QUICK_EPOCHS = 10
 VOLUME_WEIGHT, WIDTH_WEIGHT = 1e-6, 0.1
 
 
 def digits(request: Request) -> Chapter:
     """Trains the contenders on scikit-learn's digits and compares them on the test samples, by dual bounds."""
     dataset = load("digits", seed=request.seed)
-    radius = dataset.radius(sigma=SIGMA)
-    settings = replace(TRAINING, seed=request.seed)
-    trained = train_contenders(dataset, NETWORK, contenders(radius), radius, settings, request.progress)
+    epochs = min(QUICK_EPOCHS, TRAINING.epochs) if request.quick else TRAINING.epochs
+    settings = replace(TRAINING, seed=request.seed, epochs=epochs)
+    chosen = contenders(dataset.radius(sigma=SIGMA))
+    here = replace(request, device="cpu", as_is=False)
+    trained = train_contenders(dataset, NETWORK, chosen, SIGMA, settings, here)
     return Chapter(
         comparison_sections(trained, dataset, share_of_range(SIGMA)),
         (

@@ -48,6 +48,17 @@ class Correlation:
         return self.lower > 0 or self.upper < 0
 
 
+@dataclass(frozen=True)
+class Cell:
+    """One correlation: of which variant, at which sigma, on how many samples, by which mean."""
+
+    variant: str
+    sigma: float
+    samples: int
+    mean: str
+    correlation: Correlation
+
+
 def measured(energy: PerceptronEnergy, points: Array, energies: Array, box: Box) -> Measured:
     """The exact output boxes of each ReLU network `(minima, weights)` on all samples of `box`, summarised."""
     arrays = [torch.as_tensor(array.copy()) for array in energy.layout.split(points)]

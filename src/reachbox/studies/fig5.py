@@ -21,7 +21,7 @@ from reachbox.landscape import (
 )
 from reachbox.studies.chapter import Chapter, Request
 from reachbox.studies.energy_sensitivity import (
-    Correlation,
+    Cell,
     Measured,
     boxes_around,
     correlation,
@@ -46,17 +46,6 @@ class Variant:
         return f"{'standardised' if self.standardise else 'raw'}, l2 {self.l2:g}"
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One correlation: of which variant, at which sigma, on how many samples, by which mean."""
-
-    variant: str
-    sigma: float
-    samples: int
-    mean: str
-    correlation: Correlation
-
-
 PAPER = Variant(False, 1e-3)
 VARIANTS = (PAPER, Variant(False, 5e-4), Variant(True, 1e-3), Variant(True, 5e-4))
 LOOSE = "raw, l2 0.001, RMS 0.001"
@@ -64,7 +53,7 @@ LOOSE = "raw, l2 0.001, RMS 0.001"
 
 def fig5(request: Request) -> Chapter:
     """Explores, measures and correlates; explorations are kept in the chapter's folder and go on after a kill."""
-    variants, seeds, minima = (VARIANTS[:1], 3, 8) if request.quick else (VARIANTS, 5, 40)
+    variants, seeds, minima = (VARIANTS[:1], 3, 5) if request.quick else (VARIANTS, 5, 40)
     request.folder.mkdir(parents=True, exist_ok=True)
     cells: list[Cell] = []
     shown: list[Measured] = []

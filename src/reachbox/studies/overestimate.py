@@ -15,26 +15,22 @@ import torch
 from torch import Tensor
 
 from reachbox.box import Box
-from reachbox.data import Dataset, load
+from reachbox.data import Dataset
 from reachbox.file_access import write_atomically
 from reachbox.landscape import PerceptronEnergy, ReLU, Smoothing, follow_minima
 from reachbox.network import Network
 from reachbox.network.architectures import build
 from reachbox.reach import Kind, reach
 from reachbox.sensitivity import data_sensitivity
-from reachbox.studies.chapter import Chapter, Progress, Request
-from reachbox.studies.sections.overestimate import overestimate_section
-from reachbox.studies.wording import share_of_range
+from reachbox.studies.chapter import Progress
 
 Floats = npt.NDArray[np.float64]
 NETWORK, WIDTHS, SIGMA, L2 = "mlp:25,25,25", (4, 25, 25, 25, 3), 0.1, 1e-3
 METHODS = ("dual", "interval", "crown", "alpha", "lp")
 SMOOTHING = Smoothing(widths=(0.1, 0.01, 0.001))  # wider bends lead most descents to the same few minima
-NETWORKS, QUICK_NETWORKS = 200, 12
 STARTS_AT_ONCE = 4
 MOST_STARTS = 10  # for each network that is wanted
 SAME_ENERGY = 1e-5
-SHARE_OF_SEARCH = 0.4
 
 
 @dataclass(frozen=True)
@@ -67,32 +63,6 @@ class Overestimates:
     def flat_samples(self) -> int:
         """True boxes without volume, of all networks together."""
         return int(np.isinf(self.exact).sum())
-
-
-def overestimate(request: Request) -> Chapter:
-    """Networks at minima of the Iris landscape: the sensitivity by every method over the true one."""
-    iris = load("iris", seed=request.seed)
-    wanted = QUICK_NETWORKS if request.quick else NETWORKS
-    request.folder.mkdir(parents=True, exist_ok=True)
-
-    def searching(doing: str, share: float) -> None:
-        request.progress(doing, SHARE_OF_SEARCH * share)
-
-    def bounding(doing: str, share: float) -> None:
-        request.progress(doing, SHARE_OF_SEARCH + (1 - SHARE_OF_SEARCH) * share)
-
-    energies, points, starts = minima(iris, wanted, request.seed, request.folder, searching)
-    found = volumes_of(iris, energies, points, starts, request.folder, bounding)
-    return Chapter(
-        (overestimate_section(found, share_of_range(SIGMA)),),
-        (
-            ("networks of Fig. 4", f"all {len(iris.x_train)} samples of iris; network {NETWORK}; minima of the mean "
-             f"cross-entropy + {L2:g} times the squared weights, biases included, distinct in energy by "
-             f"{SAME_ENERGY:g}, of the loss with kinks bent over {SMOOTHING.widths[-1]:g}; {starts} descents from "
-             f"random weights, seed {request.seed}"),
-            ("boxes of Fig. 4", f"{iris.describe_radius(sigma=SIGMA)}; float64"),
-        ),
-    )  # fmt: skip
 
 
 def minima(

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from reachbox.box import Box
-from reachbox.data import Dataset
 from reachbox.errors import UnsupportedError
 from reachbox.network.capture import as_network
 from reachbox.reach import METHODS, Kind, Reach, reach
 from reachbox.sensitivity import data_sensitivity
+from reachbox.training.objectives import Model
 
 ROUNDING = 1e-12
 
@@ -43,24 +44,29 @@ class SampleBoxes:
 
 
 def boxes_of_sample(
-    module: torch.nn.Module, dataset: Dataset, radius: Tensor, *, points: int = 1500, seed: int = 0
+    model: Model,
+    box: Box,
+    labels: Tensor,
+    *,
+    methods: Sequence[str] = tuple(METHODS),
+    points: int = 1500,
+    seed: int = 0,
 ) -> SampleBoxes:
-    """Every method of `METHODS` on the training sample whose sensitivity is the median one (by `dual`), in float64."""
-    box = Box.around(dataset.x_train.double(), radius)
-    order = data_sensitivity(module, box).argsort(stable=True)
+    """Every one of the methods on the sample of `box` whose sensitivity is the median one (by `dual`), in float64."""
+    order = data_sensitivity(model, box).argsort(stable=True)
     index = int(order[len(order) // 2])
     own = Box(box.lower[index : index + 1], box.upper[index : index + 1])
-    reaches, refused = _reaches(module, own)
-    first, second = _outputs(module, own.centre)[0].topk(2).indices.tolist()
-    seen = _outputs(module, _inputs(own, points, seed))
-    return SampleBoxes(index, int(dataset.y_train[index]), reaches, refused, seen, first, second)
+    reaches, refused = _reaches(model, own, methods)
+    first, second = _outputs(model, own.centre)[0].topk(2).indices.tolist()
+    seen = _outputs(model, _inputs(own, points, seed))
+    return SampleBoxes(index, int(labels[index]), reaches, refused, seen, first, second)
 
 
-def _reaches(module: torch.nn.Module, box: Box) -> tuple[tuple[Reach, ...], dict[str, str]]:
+def _reaches(model: Model, box: Box, methods: Sequence[str]) -> tuple[tuple[Reach, ...], dict[str, str]]:
     found, refused = [], {}
-    for name in METHODS:
+    for name in methods:
         try:
-            found.append(reach(module, box, name))
+            found.append(reach(model, box, name))
         except UnsupportedError as error:
             refused[name] = str(error)
     return tuple(found), refused
@@ -74,6 +80,6 @@ def _inputs(box: Box, points: int, seed: int) -> Tensor:
     return (box.lower + position * box.width).clamp(box.lower, box.upper)
 
 
-def _outputs(module: torch.nn.Module, x: Tensor) -> Tensor:
+def _outputs(model: Model, x: Tensor) -> Tensor:
     with torch.no_grad():
-        return as_network(module, x).to(torch.float64)(x).flatten(1)
+        return as_network(model, x).to(torch.float64)(x).flatten(1)

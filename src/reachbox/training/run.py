@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import os
 import platform
 from collections.abc import Callable, Mapping
@@ -32,6 +33,8 @@ from reachbox.training.objectives import Objective
 from reachbox.training.processes import Processes
 from reachbox.training.state import State
 from reachbox.training.train import Settings, Step, train
+
+LOG = logging.getLogger(__name__)
 
 DESCRIPTION = "run.json"
 METRICS = "metrics.csv"
@@ -71,12 +74,17 @@ def run(
     if start and start.epoch > settings.epochs:
         raise InputError(f"{place}: {start.epoch} epochs are done there, {settings.epochs} are asked for")
 
+    if start:
+        LOG.info("%s: goes on after epoch %d of %d", place, start.epoch, settings.epochs)
+
     def measure(network: torch.nn.Module) -> dict[str, float]:
         return {f"{on}_{name}": value for on, found in evaluations.items() for name, value in found(network).items()}
 
     def finished(state: State) -> None:
         write_checkpoint(state, place / CHECKPOINT)
         write_atomically(place / METRICS, table(state).encode())
+        measured = ", ".join(f"{name} {value:.4g}" for name, value in state.history[-1].metrics.items())
+        LOG.info("%s: epoch %d of %d, %s", place, state.epoch, settings.epochs, measured)
         if on_epoch:
             on_epoch(state)
 

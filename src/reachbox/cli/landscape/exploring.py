@@ -17,6 +17,7 @@ from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
 from reachbox.cli.answer import Answer, ExitCode
 from reachbox.cli.landscape.problem import Problem
 from reachbox.cli.landscape.survey import survey_record, survey_view
+from reachbox.cli.progress import is_shown
 from reachbox.errors import InputError
 from reachbox.landscape import DaskWorkers, Database, LocalWorkers, Progress, Tolerance, Workers, explore
 from reachbox.studies.landscape import survey
@@ -83,7 +84,7 @@ def _progress() -> Iterator[Tell]:
     """A line on the terminal that counts what is found."""
     console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Bar(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Bar(*columns, console=console, transient=True, disable=not is_shown(console)) as bar:
         task = bar.add_task("exploring", total=None)
 
         def tell(progress: Progress) -> None:

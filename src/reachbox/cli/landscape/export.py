@@ -41,7 +41,7 @@ def export(database: File, out: Folder, formats: Formats = "csv,graphml", as_jso
         files = [file for name in wanted for file in _written(name, stored, out)]
     return Answer(
         record={"database": database, "files": files},
-        view=(facts({"files": ", ".join(map(str, files))}),),
+        view=(facts({"files": files}),),
         as_json=as_json,
     )
 

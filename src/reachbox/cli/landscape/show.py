@@ -35,5 +35,5 @@ def show(database: File, out: Folder = None, as_json: options.Json = False) -> A
 
         page = write_pictures(found, out)
         record["pictures"] = page
-        view += ["", facts({"pictures": str(page)})]
+        view += ["", facts({"pictures": page})]
     return Answer(record=record, view=view, as_json=as_json)

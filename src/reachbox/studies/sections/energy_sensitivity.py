@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,11 +11,8 @@ from reachbox.report import Column, Section, Table, canvas
 from reachbox.report.numbers import count, from_log10, number
 from reachbox.report.palette import series_colour
 from reachbox.report.section import Figure
+from reachbox.studies.energy_sensitivity import Cell, Measured
 from reachbox.studies.sections.landscape import energy
-
-if TYPE_CHECKING:
-    from reachbox.studies.energy_sensitivity import Measured
-    from reachbox.studies.fig5 import Cell
 
 
 def energy_sensitivity_section(shown: Sequence[Measured], sigma: float, cells: Sequence[Cell]) -> Section:

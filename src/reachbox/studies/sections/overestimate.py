@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from reachbox.report import Column, Section, Table
 from reachbox.report.figures import curves
 from reachbox.report.numbers import THIN_SPACE, count, number
 from reachbox.report.section import Figure
-
-if TYPE_CHECKING:
-    from reachbox.studies.overestimate import Overestimates
+from reachbox.studies.overestimate import Overestimates
 
 
 def overestimate_section(found: Overestimates, radius: str) -> Section:

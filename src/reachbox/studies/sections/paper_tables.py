@@ -135,7 +135,7 @@ def curves_section(title: str, name: str, samples: Sequence[str], metrics: Seque
 
 def _curves(name: str, on: str, metrics: Sequence[str], trained: Trained) -> Figure:
     epochs = [epoch.number for epoch in next(iter(trained.runs.values()))[0].history]
-    first = min(1000, len(trained.dataset.y_test if on == "test" else trained.dataset.y_train))
+    first = min(trained.watched, len(trained.dataset.y_test if on == "test" else trained.dataset.y_train))
     return panels(
         name,
         f"On the first {first} {'test' if on == 'test' else 'training'} samples, at the end of each epoch.",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import log
 
-from reachbox.data import Dataset
 from reachbox.reach import Kind, Reach
 from reachbox.report import Column, Section, Table
 from reachbox.report.figures import NamedBox, dots, nested_boxes
@@ -15,16 +15,16 @@ from reachbox.studies.sample_boxes import SampleBoxes
 GIVES = {Kind.ESTIMATE: "estimate, a floor", Kind.SOUND: "proven", Kind.EXACT: "proven and attained"}
 
 
-def sample_boxes_section(title: str, found: SampleBoxes, dataset: Dataset, radius: str) -> Section:
+def sample_boxes_section(title: str, found: SampleBoxes, data: str, classes: Sequence[str], radius: str) -> Section:
     """The nested boxes, their volumes and their sides; `radius` in words."""
-    sample = f"Sample {found.index + 1} of {dataset.name}, {dataset.class_names[found.label]}"
+    sample = f"Sample {found.index + 1} of {data}, {classes[found.label]}"
     return Section(
         title,
         f"{sample}, has the median sensitivity. Every method draws its own box around what the network can answer when "
         f"each feature moves by up to {radius}: the tighter a proven box, the closer it is to the truth. "
         f"{_containment(found)}{_refusals(found)}",
-        figures=(_nested_figure(found, dataset, radius), _width_figure(found, dataset, radius)),
-        table=_table(found, dataset),
+        figures=(_nested_figure(found, classes, radius), _width_figure(found, classes, radius)),
+        table=_table(found, classes),
     )
 
 
@@ -38,9 +38,9 @@ def _refusals(found: SampleBoxes) -> str:
     return "".join(f" Not drawn is {name}: {reason}." for name, reason in found.refused.items())
 
 
-def _nested_figure(found: SampleBoxes, dataset: Dataset, radius: str) -> Figure:
+def _nested_figure(found: SampleBoxes, classes: Sequence[str], radius: str) -> Figure:
     plane = [found.horizontal, found.vertical]
-    labels = [f"output {dataset.class_names[output]} (logit)" for output in plane]
+    labels = [f"output {classes[output]} (logit)" for output in plane]
     return nested_boxes(
         "nested-boxes",
         "The two outputs that compete for this sample. Points are outputs at random inputs of the box, its faces and "
@@ -60,23 +60,23 @@ def _log10_volume(found: Reach) -> float:
     return found.log_volume.item() / log(10)
 
 
-def _width_figure(found: SampleBoxes, dataset: Dataset, radius: str) -> Figure:
+def _width_figure(found: SampleBoxes, classes: Sequence[str], radius: str) -> Figure:
     return dots(
         "width-by-method",
         f"The sides of the same boxes, {radius}: one row an output, one dot a method.",
-        dataset.class_names,
+        classes,
         {box.method: box.width[0].tolist() for box in found.reaches},
         group_label="output",
         value_label="side of the box (logits)",
     )
 
 
-def _table(found: SampleBoxes, dataset: Dataset) -> Table:
+def _table(found: SampleBoxes, classes: Sequence[str]) -> Table:
     columns = [
         Column("method", "method"),
         Column("its box is", "kind"),
         Column("volume", "log10 volume", from_log10),
-        *(Column(name, f"width {name}", number) for name in dataset.class_names),
+        *(Column(name, f"width {name}", number) for name in classes),
     ]
     rows = [(box.method, GIVES[box.kind], _log10_volume(box), *box.width[0].tolist()) for box in found.reaches]
     return Table("methods", columns, rows)

@@ -17,7 +17,7 @@ FINAL_METRICS = ("CE", "ERR", "SENSE", "ADV_LOSS", "ADV_ERR", "PGD_ERR", "JACOB"
 EPOCH_METRICS = ("CE", "ERR", "SENSE", "ADV_LOSS", "ADV_ERR", "JACOB", "SPECTRAL")
 SEEDS, WATCHED = 3, 1000
 QUICK_SEEDS, QUICK_TRAINING, QUICK_TEST, QUICK_EPOCHS = 1, 3000, 500, 3
-DIGITS_EPOCHS, FEWER_CHANNELS = 20, 2
+DIGITS_EPOCHS, DIGITS_WATCHED, FEWER_CHANNELS = 10, 100, 2
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,11 @@ class Trained:
     dataset: Dataset
     missing: tuple[str, ...] = ()
 
+    @property
+    def watched(self) -> int:
+        """How many samples of each kind were measured after every epoch, at most."""
+        return _watched(self.dataset)
+
     def values(self, method: str, metric: str) -> list[float]:
         """A final metric, such as `test_ERR`, of every seed."""
         return [run.metrics[metric] for run in self.runs[method]]
@@ -150,13 +155,19 @@ def _narrow(network: str) -> str:
     return f"{kind}:{','.join(str(int(each) // FEWER_CHANNELS) for each in channels.split(','))}"
 
 
+def _watched(dataset: Dataset) -> int:
+    """How many samples of each kind are measured after every epoch, at most."""
+    return DIGITS_WATCHED if dataset.name == "digits" else WATCHED
+
+
 def measured_in(experiment: Experiment, dataset: Dataset) -> Measured:
     """Some samples after every epoch, all of them at the end."""
     radius = dataset.radius(sigma=SIGMA)
     samples = {"test": (dataset.x_test, dataset.y_test), "train": (dataset.x_train, dataset.y_train)}
     chosen = {on: samples[on] for on in experiment.measured_on}
+    watched = _watched(dataset)
     return Measured(
-        {on: Evaluation(x[:WATCHED], y[:WATCHED], radius, EPOCH_METRICS) for on, (x, y) in chosen.items()},
+        {on: Evaluation(x[:watched], y[:watched], radius, EPOCH_METRICS) for on, (x, y) in chosen.items()},
         {on: Evaluation(x, y, radius, FINAL_METRICS) for on, (x, y) in chosen.items()},
     )
 
