@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import reachbox as rb
-from reachbox.landscape import PerceptronEnergy, ReLU, minimise
+from reachbox.landscape import PerceptronEnergy, ReLU, Tanh, minimise
 from reachbox.landscape.minimise import Minimiser
 from reachbox.studies.energy_sensitivity import Measured, correlation, measured
 from reachbox.studies.refinement import refine
@@ -82,3 +82,19 @@ def test_tighter_quenches_leave_fewer_points() -> None:
     assert rows[0].median_fall == pytest.approx(0.0, abs=1e-12)
     assert rows[0].converged >= rows[1].converged >= rows[2].converged
     assert rows[3].converged > rows[2].converged
+
+
+def test_sensitivities_of_tanh_are_by_dual_bounds() -> None:
+    energy = PerceptronEnergy((2, 4, 2), Tanh(), INPUTS, LABELS, l2=0.003)
+    points = energy.random_points(2, np.random.default_rng(6))
+    box = rb.Box.around(torch.as_tensor(INPUTS), 0.1)
+    found = measured(energy, points, np.zeros(2), box)
+    for row, point in enumerate(points):
+        module = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2)).double()
+        nn.utils.vector_to_parameters(torch.as_tensor(point), module.parameters())
+        torch.testing.assert_close(
+            module(torch.as_tensor(INPUTS)).log_softmax(1)[range(24), LABELS].mean().item(),
+            -energy.value_and_gradient(points)[0][row] + 0.003 * float((point**2).sum()),
+        )
+        summary = rb.summarise(rb.sensitivity(module, box, "dual"))
+        assert found.log10_geometric_mean[row] == pytest.approx(summary.log10_geometric_mean, abs=1e-9)

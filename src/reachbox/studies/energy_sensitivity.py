@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from scipy.stats import spearmanr
-from torch import Tensor
+from torch import Tensor, nn
 
 from reachbox.box import Box
 from reachbox.data import Dataset
-from reachbox.landscape import PerceptronEnergy
+from reachbox.landscape import PerceptronEnergy, Tanh
 from reachbox.landscape.energy import Array
+from reachbox.network import Network
 from reachbox.reach import exact_stack
-from reachbox.sensitivity import summarise
+from reachbox.sensitivity import data_sensitivity, summarise
 
 RESAMPLES = 2000
 LEVEL = 0.95
@@ -60,14 +62,33 @@ class Cell:
 
 
 def measured(energy: PerceptronEnergy, points: Array, energies: Array, box: Box) -> Measured:
-    """The exact output boxes of each ReLU network `(minima, weights)` on all samples of `box`, summarised."""
-    arrays = [torch.as_tensor(array.copy()) for array in energy.layout.split(points)]
-    reached = exact_stack(arrays[::2], arrays[1::2], box)
-    volumes = reached.log_volume.reshape(len(points), box.shape[0])
+    """The output boxes of each network `(minima, weights)` on all samples of `box`, summarised.
+
+    Exact for ReLU; by `dual` bounds for tanh, which has no exact box.
+    """
+    volumes = (_dual if isinstance(energy.activation, Tanh) else _exact)(energy, points, box)
     summaries = [summarise(volume) for volume in volumes]
     geometric = [summary.log_geometric_mean if summary.positive_share else -np.inf for summary in summaries]
     mean = [summary.log_mean for summary in summaries]
     return Measured(energies, np.array(geometric) / np.log(10), np.array(mean) / np.log(10))
+
+
+def _exact(energy: PerceptronEnergy, points: Array, box: Box) -> Tensor:
+    """Log volumes `(minima, samples)`."""
+    arrays = [torch.as_tensor(array.copy()) for array in energy.layout.split(points)]
+    return exact_stack(arrays[::2], arrays[1::2], box).log_volume.reshape(len(points), box.shape[0])
+
+
+def _dual(energy: PerceptronEnergy, points: Array, box: Box) -> Tensor:
+    """The same by dual bounds of a tanh network, captured once, with one point's weights after the other."""
+    linear = [nn.Linear(before, after) for before, after in pairwise(energy.widths)]
+    module = nn.Sequential(*[layer for one in linear for layer in (one, nn.Tanh())][:-1]).double()
+    network = Network.from_module(module, box.centre[:1])
+    volumes = []
+    for point in points:
+        nn.utils.vector_to_parameters(torch.as_tensor(point), module.parameters())
+        volumes.append(data_sensitivity(network, box))
+    return torch.stack(volumes) if volumes else torch.empty(0, box.shape[0])
 
 
 def boxes_around(dataset: Dataset, sigma: float, samples: Tensor | None = None) -> Box:

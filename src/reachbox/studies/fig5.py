@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from reachbox.box import Box
 from reachbox.data import Dataset, load
 from reachbox.landscape import (
+    Activation,
     Database,
     Landscape,
+    Minimum,
     Mode,
     PerceptronEnergy,
     ReLU,
+    Tanh,
+    TransitionState,
     explore,
     landscape_of,
 )
+from reachbox.landscape.energy import Array
 from reachbox.studies.chapter import Chapter, Request
 from reachbox.studies.energy_sensitivity import (
     Cell,
@@ -31,85 +37,129 @@ from reachbox.studies.energy_sensitivity import (
 from reachbox.studies.sections.energy_sensitivity import energy_sensitivity_section
 
 WIDTHS, SIGMAS, SHOWN_SIGMA, EACH_CLASS = (4, 25, 25, 25, 3), (0.05, 0.1, 0.2), 0.1, 10
+RELU, TANH = ReLU(), Tanh()
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Which features and which weight of the l2 term."""
+    """Which features, which weight of the l2 term, and which activation."""
 
     standardise: bool
     l2: float
+    activation: Activation = RELU
 
     @property
     def name(self) -> str:
         """In words."""
-        return f"{'standardised' if self.standardise else 'raw'}, l2 {self.l2:g}"
+        words = f"{'standardised' if self.standardise else 'raw'}, l2 {self.l2:g}"
+        return words if self.has_exact_boxes else f"{words}, tanh"
+
+    @property
+    def has_exact_boxes(self) -> bool:
+        """Whether boxes are exact, and transition states are none: both where the network has kinks."""
+        return isinstance(self.activation, ReLU)
 
 
 PAPER = Variant(False, 1e-3)
-VARIANTS = (PAPER, Variant(False, 5e-4), Variant(True, 1e-3), Variant(True, 5e-4))
+VARIANTS = (
+    PAPER, Variant(False, 5e-4), Variant(True, 1e-3), Variant(True, 5e-4), Variant(False, 1e-3, TANH),
+    Variant(True, 1e-3, TANH),
+)  # fmt: skip
 LOOSE = "raw, l2 0.001, RMS 0.001"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is explored: variants, independent explorations of each, minima, and states of a smooth one."""
+
+    variants: tuple[Variant, ...]
+    explorations: int
+    minima: int
+    states: int
+
+
+WHOLE, QUICK = Size(VARIANTS, 5, 40, 20), Size(VARIANTS[:1], 3, 5, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """Points `(count, weights)` of an exploration, and their energies."""
+
+    network: PerceptronEnergy
+    points: Array
+    energies: Array
+
+    def measured(self, boxes: Box) -> Measured:
+        """With the sensitivities on `boxes`."""
+        return measured(self.network, self.points, self.energies, boxes)
 
 
 def fig5(request: Request) -> Chapter:
     """Explores, measures and correlates; explorations are kept in the chapter's folder and go on after a kill."""
-    variants, seeds, minima = (VARIANTS[:1], 3, 5) if request.quick else (VARIANTS, 5, 40)
+    size = QUICK if request.quick else WHOLE
     request.folder.mkdir(parents=True, exist_ok=True)
     cells: list[Cell] = []
     shown: list[Measured] = []
-    for number, variant in enumerate(variants):
+    for number, variant in enumerate(size.variants):
         dataset = load("iris", standardise=variant.standardise)
+        states = 0 if variant.has_exact_boxes else size.states
         found = []
-        for seed in range(seeds):
-            request.progress(f"{variant.name}, exploration {seed + 1}", (number + seed / seeds) / len(variants))
-            found.append(explored(_landscape(dataset, variant, request.seed + seed), request.folder, minima))
-        cells += _cells(variant.name, dataset, found)
+        for seed in range(size.explorations):
+            share = (number + seed / size.explorations) / len(size.variants)
+            request.progress(f"{variant.name}, exploration {seed + 1}", share)
+            landscape = _landscape(dataset, variant, request.seed + seed)
+            found.append(explored(landscape, request.folder, size.minima, states))
+        cells += _cells(variant.name, dataset, [minima for minima, _ in found])
+        if states:
+            cells += _cells(f"{variant.name}, transition states", dataset, [saddles for _, saddles in found])
         if variant == PAPER:
-            shown = [
-                measured(network, points, heights, boxes_around(dataset, 0.1)) for network, points, heights in found
-            ]
-            loose = explored(_landscape(dataset, variant, request.seed, Mode.PAPER), request.folder, minima)
-            cells += _cells(LOOSE, dataset, [loose])
+            shown = [minima.measured(boxes_around(dataset, SHOWN_SIGMA)) for minima, _ in found]
+            loose = _landscape(dataset, variant, request.seed, Mode.PAPER)
+            cells += _cells(LOOSE, dataset, [explored(loose, request.folder, size.minima)[0]])
     section = energy_sensitivity_section(shown, SHOWN_SIGMA, cells)
-    settings = (("fig5", f"{seeds} explorations of {minima} minima for each of {len(variants)} variants"),)
-    return Chapter((section,), settings)
+    words = f"{size.explorations} explorations of {size.minima} minima for each of {len(size.variants)} variants"
+    return Chapter((section,), (("fig5", words),))
 
 
-Found = tuple[PerceptronEnergy, np.ndarray, np.ndarray]
-
-
-def _landscape(dataset: Dataset, variant: Variant, seed: int, mode: Mode = Mode.SMOOTHED) -> Landscape:
+def _landscape(dataset: Dataset, variant: Variant, seed: int, mode: Mode | None = None) -> Landscape:
     inputs, labels = dataset.x_train.double().numpy(), dataset.y_train.numpy()
-    return landscape_of(PerceptronEnergy(WIDTHS, ReLU(), inputs, labels, l2=variant.l2), mode, seed=seed)
+    return landscape_of(PerceptronEnergy(WIDTHS, variant.activation, inputs, labels, l2=variant.l2), mode, seed=seed)
 
 
-def explored(landscape: Landscape, folder: Path, minima: int) -> Found:
-    """The network, the first so many minima that an exploration finds, and their energies."""
+def explored(landscape: Landscape, folder: Path, minima: int, states: int = 0) -> tuple[Found, Found]:
+    """The first so many minima, and transition states, that an exploration finds."""
     network = landscape.energy
     assert isinstance(network, PerceptronEnergy)
     described = network.describe()
-    name = f"{landscape.mode}-{described['data'][:8]}-{network.l2:g}-{landscape.exploration.seed}.db"  # type: ignore[index]
+    name = f"{landscape.mode}-{str(described['data'])[:8]}-{network.l2:g}-{landscape.exploration.seed}.db"
     with Database(folder / name, described, strict=landscape.is_strict) as database:
-        if len(database.known_minima) < minima:
+        if len(database.known_minima) < minima or len(database.known_transition_states) < states:
             for progress in explore(network, database, landscape.exploration):
-                if progress.minima >= minima:
+                if progress.minima >= minima and progress.transition_states >= states:
                     break
-        first = sorted(database.minima(), key=lambda minimum: minimum.id)[:minima]
-    return network, np.stack([m.found.point for m in first]), np.array([m.found.energy for m in first])
+        return _first(network, database.minima(), minima), _first(network, database.transition_states(), states)
 
 
-def _cells(name: str, dataset: Dataset, found: list[Found]) -> Iterator[Cell]:
+def _first(network: PerceptronEnergy, known: Sequence[Minimum | TransitionState], count: int) -> Found:
+    """Those that were found first."""
+    first = sorted(known, key=lambda point: point.id)[:count]
+    points = [point.found.point for point in first]
+    energies = np.array([point.found.energy for point in first])
+    return Found(network, np.stack(points) if points else np.empty((0, network.dimension)), energies)
+
+
+def _cells(name: str, dataset: Dataset, found: Sequence[Found]) -> Iterator[Cell]:
     """The correlations of a variant at every sigma, on some and on all samples, by both means."""
     some = first_of_each_class(dataset, EACH_CLASS)
     for sigma in SIGMAS:
         for samples in (some, None):
             boxes = boxes_around(dataset, sigma, samples)
-            values = [measured(network, points, heights, boxes) for network, points, heights in found]
+            values = [one.measured(boxes) for one in found]
             for mean in ("geometric mean", "mean"):
                 field = "log10_geometric_mean" if mean == "geometric mean" else "log10_mean"
                 value = correlation(values, partial(_field, name=field))
                 yield Cell(name, sigma, boxes.shape[0], mean, value)
 
 
-def _field(one: Measured, name: str) -> np.ndarray:
+def _field(one: Measured, name: str) -> Array:
     return np.asarray(getattr(one, name))
