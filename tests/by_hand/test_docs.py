@@ -41,7 +41,7 @@ class Command:
         named = re.search(r"exit codes? ([0-9 or]+)", self.comment)
         return {int(code) for code in re.findall(r"\d", named[1])} if named else {0}
 
-    def run(self) -> None:
+    def run(self, capsys: pytest.CaptureFixture[str]) -> None:
         program, *arguments = self.words
         if program in OTHERS or arguments[:1] in ([option] for option in SETTLING):
             return
@@ -50,7 +50,7 @@ class Command:
             arguments.append("--help")
         with pytest.raises(SystemExit) as left:
             main(arguments)
-        assert left.value.code in self.allowed, self.words
+        assert left.value.code in self.allowed, (self.words, left.value.code, capsys.readouterr().err)
 
 
 def blocks(page: Path) -> Iterator[tuple[str, str]]:
@@ -71,12 +71,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_block_runs(page: Path, place: Path) -> None:
+def test_every_block_runs(page: Path, place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scope: dict[str, object] = {}
     for kind, text in blocks(page):
         if kind == "sh":
             for line in text.replace("\\\n", " ").splitlines():
-                Command.of(line).run()
+                Command.of(line).run(capsys)
             continue
         first = text.splitlines()[0]
         if re.fullmatch(r"# \w+\.py", first):  # a file of the reader's own
