@@ -357,7 +357,7 @@ def test_a_path_is_never_broken(tmp_path: Path, is_terminal: bool) -> None:
     assert isinstance(console.file, StringIO)
     lines = re.sub("\x1b.*?m", "", console.file.getvalue()).splitlines()
     assert sum(str(path) in line for line in lines) == 3
-    assert len(lines) == 5
+    assert len(lines) == 6
     assert max(len(line) for line in lines if "word" in line) <= 80
 
 

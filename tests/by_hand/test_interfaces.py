@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,21 +20,15 @@ from reachbox.training.objectives import Loss
 TRAIN = ["train", "--data", "iris", "--network", "mlp:4", "--epochs", "2", "--sigma", "0.05"]
 
 
-@pytest.fixture
-def _root_logger() -> Iterator[None]:
-    """Logging as it was before the test."""
-    before, level = logging.root.handlers[:], logging.getLogger("reachbox").level
-    logging.root.handlers.clear()
-    yield
-    logging.root.handlers[:] = before
-    logging.getLogger("reachbox").setLevel(level)
-
-
 def left(*arguments: object) -> int:
     with pytest.raises(SystemExit) as found:
         main([str(argument) for argument in arguments])
     assert isinstance(found.value.code, int)
     return found.value.code
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name.startswith("reachbox")]
 
 
 def test_the_doctor_names_what_is_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -48,12 +41,15 @@ def test_the_doctor_names_what_is_there(capsys: pytest.CaptureFixture[str], tmp_
     assert "compiled code" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("_root_logger")
-def test_a_run_tells_its_steps_where_that_is_asked_for(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    assert left("--quiet", *TRAIN, "--out", tmp_path / "a") == 0
-    assert capsys.readouterr().err == ""
-    assert left("--verbose", *TRAIN, "--out", tmp_path / "b") == 0
-    assert "epoch 2 of 2, test_CE" in capsys.readouterr().err
+def test_a_run_tells_its_steps_where_that_is_asked_for(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    before = logging.getLogger("reachbox").level
+    try:
+        assert left("--quiet", *TRAIN, "--out", tmp_path / "a") == 0
+        assert not told(caplog)
+        assert left("--verbose", *TRAIN, "--out", tmp_path / "b") == 0
+        assert "epoch 2 of 2, test_CE" in told(caplog)[-1]
+    finally:
+        logging.getLogger("reachbox").setLevel(before)
 
 
 def test_tensorboard_gets_every_epoch_once(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -16,17 +16,20 @@ from reachbox.training.state import State
 def tensorboard(folder: Path) -> Iterator[Callable[[State], None]]:
     """What to call after each epoch: it writes the parts of the loss and the metrics as events into `folder`.
 
-    Epochs of the state's history that are not written yet come along, so a run that goes on has them all. Values that
-    are not finite are left out. Raises `UnsupportedError` where the package tensorboard is not installed.
+    A run that goes on writes its whole history again, in place of what was there. Values that are not finite are left
+    out. Raises `UnsupportedError` where the package tensorboard is not installed.
     """
     if find_spec("tensorboard") is None:
         raise UnsupportedError("tensorboard: is not installed; install it with pip install 'reachbox[tensorboard]'")
     from torch.utils.tensorboard import SummaryWriter
 
+    writer: SummaryWriter | None = None
     written = -1
 
     def on_epoch(state: State) -> None:
-        nonlocal written
+        nonlocal writer, written
+        if writer is None:  # only now: what a run that is done has written stays as it is
+            writer = SummaryWriter(folder, purge_step=0)
         for epoch in state.history[written + 1 :]:
             values = {f"loss/{name}": value for name, value in epoch.losses.items()}
             values |= {name.replace("_", "/", 1): value for name, value in epoch.metrics.items()}
@@ -36,8 +39,8 @@ def tensorboard(folder: Path) -> Iterator[Callable[[State], None]]:
         written = len(state.history) - 1
         writer.flush()
 
-    writer = SummaryWriter(folder, purge_step=0)
     try:
         yield on_epoch
     finally:
-        writer.close()
+        if writer is not None:
+            writer.close()

@@ -84,10 +84,14 @@ def _cell(value: float) -> float | None:
 
 
 def _verdict(cells: Sequence[Cell]) -> str:
-    """In how many of the cells the claim holds, is contradicted, or stays open."""
+    """Of all cells, and of each variant: in how many the claim holds, is contradicted, or stays open."""
+    variants = dict.fromkeys(cell.variant for cell in cells)
+    each = "; ".join(f"{name}: {_counts([cell for cell in cells if cell.variant == name])}" for name in variants)
+    return f"Of {count(len(cells))} rank correlations of energy and sensitivity {_counts(cells)}. {each}."
+
+
+def _counts(cells: Sequence[Cell]) -> str:
     sure = [cell.correlation for cell in cells if cell.correlation.is_sure]
     holds = sum(one.value > 0 for one in sure)
-    return (
-        f"Of {count(len(cells))} rank correlations of energy and sensitivity {count(holds)} are above 0 beyond doubt, "
-        f"{count(len(sure) - holds)} below, and {count(len(cells) - len(sure))} may be either."
-    )
+    below, open_ = len(sure) - holds, len(cells) - len(sure)
+    return f"{count(holds)} are above 0 beyond doubt, {count(below)} below, {count(open_)} open"
