@@ -203,7 +203,7 @@ def test_bounds_as_a_person_reads_them(run: Run, linear: Path, points: Path) -> 
         "         volume                        9.000e+00",
     ]
     assert "the first of 3 test samples" in ran.out
-    assert max(map(len, lines)) <= 80
+    assert max(len(line) for line in lines if str(linear) not in line) <= 80
 
 
 def test_proven_bounds_are_rounded_outward_where_they_are_shown(run: Run, identity: Path, tmp_path: Path) -> None:
