@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from math import prod
+from typing import Literal
 
 import pytest
 import torch
@@ -81,6 +82,19 @@ def test_patches_are_whole_rows(
     torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-12)
     for ours, plain in zip(*(gradients(width, weights) for width in (found, expected)), strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "graph"])
+@pytest.mark.parametrize("size", [1e-36, 1e-39, 1e-42, 1e-45])
+def test_a_unit_that_has_nearly_died_has_a_finite_gradient(engine: Literal["compiled", "graph"], size: float) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(3, 9), nn.ReLU(), nn.Linear(9, 9), nn.ReLU(), nn.Linear(9, 2))
+    with torch.no_grad():
+        module[0].weight[:6] *= size
+        module[0].bias[:6] *= size / 10
+    box = rb.Box.around(torch.rand(5, 3), 1.0)
+    width = rb.reach(module, box, rb.Dual(engine=engine), dtype=torch.float32).width
+    assert all(torch.isfinite(part).all() for part in gradients(width, list(module.parameters())))
 
 
 def gradients(width: Tensor, weights: list[nn.Parameter]) -> tuple[Tensor, ...]:

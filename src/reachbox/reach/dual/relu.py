@@ -42,8 +42,9 @@ class ReluBand(torch.autograd.Function):
         unstable, centre, rho, slope = ctx.saved_tensors
         bend = (1 - ctx.below) / 2
         ratio = centre / rho
-        curved_part = bend * (to_slope / rho - ratio * to_slack)
+        steepening = to_slope / rho  # finite for the smallest radius too: a slope's effect shrinks with the radius
+        curved_part = bend * (steepening - ratio * to_slack)
         of_centre = slope * to_centre + torch.where(unstable, curved_part, 0.0)
         square = ratio * ratio
-        of_radius = bend * ((1 - square) / 2 * to_centre - ratio / rho * to_slope + (1 + square) / 2 * to_slack)
+        of_radius = bend * ((1 - square) / 2 * to_centre - ratio * steepening + (1 + square) / 2 * to_slack)
         return of_centre, torch.where(unstable, of_radius, 0.0), None
