@@ -108,9 +108,10 @@ def train(
 
     Samples are taken in the module's dtype and to its device. `measure` adds metrics to each epoch of the history,
     whose epoch 0 is the untrained network. `on_epoch` receives the state after each epoch, for instance to save it;
-    `start` goes on from such a state, with the same result, bit for bit, as without the interruption. The module's
-    mode and torch's global generator are left as they were. In torch's process group every process takes its part of
-    each mini-batch, the first one's weights count, it alone measures and saves, and all get the same state.
+    `start` goes on from such a state, with the same result as without the interruption: bit for bit on a processor, on
+    a GPU up to the order of its sums. The module's mode and torch's global generator are left as they were. In torch's
+    process group every process takes its part of each mini-batch, the first one's weights count, it alone measures and
+    saves, and all get the same state.
 
     Raises `DivergedError`, naming epoch, step and part, when the loss or its gradient is not finite.
 

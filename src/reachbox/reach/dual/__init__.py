@@ -30,7 +30,8 @@ class Dual(Method):
     `intersect` cuts the outputs with interval bounds, which is tighter but no longer the definition.
     `engine` is `compiled` for kernels that carry rows down a chain of linear layers and convolutions with ReLU between
     them, on a CPU; `graph` for torch on any graph and device, in chunks of `memory` bytes; `auto` takes the first where
-    it serves. Both give the same bounds.
+    it serves. Both give the same bounds. On a GPU the third call with the same shapes records the kernels, and later
+    ones replay them.
     """
 
     name: ClassVar[str] = "dual"
