@@ -66,7 +66,7 @@ class Replays:
             return function(*arguments)
         wanted = torch.is_grad_enabled() and any(argument.requires_grad for argument in arguments)
         kinds = tuple((tuple(a.shape), a.dtype, a.device, wanted and a.requires_grad) for a in arguments)
-        recording = self._recording(kinds, function, arguments, wanted)
+        recording = self._recording((torch.is_inference_mode_enabled(), *kinds), function, arguments, wanted)
         if recording is None:
             return function(*arguments)
         if not wanted:
