@@ -10,9 +10,7 @@ import typer
 from reachbox.cli import options
 from reachbox.cli.answer import Answer
 
-Names = Annotated[
-    list[str] | None, typer.Argument(metavar="CHAPTER", help="Chapters such as boxes, or all of them.")
-]
+Names = Annotated[list[str] | None, typer.Argument(metavar="CHAPTER", help="Chapters such as boxes, or all of them.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Small data sets, a few minutes.")]
 Folder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where index.html goes.")]
 AsIs = Annotated[bool, typer.Option("--as-is", help="Show the trainings that are finished, and train nothing.")]

@@ -82,6 +82,8 @@ def reproduce(
     def hear(number: int, doing: str, share: float) -> None:
         shares[number] = max(share, shares[number])
         progress(doing, sum(shares) / len(jobs))
+        if share == 1.0:
+            LOG.info(doing)
 
     timed = {one.name: one for part in side_by_side(jobs, workers, hear) for one in part}
     path = write_page(_page([timed[name] for name in chosen], seed, workers, perf_counter() - started), folder)
@@ -110,8 +112,7 @@ def _computed(names: Sequence[str], request: Request, progress: Progress) -> lis
         started, cpu_started = perf_counter(), process_time()
         chapter = CHAPTERS[name](replace(request, folder=request.folder / "work" / name, progress=tell))
         found.append(_Timed(name, chapter, perf_counter() - started, process_time() - cpu_started))
-        LOG.info("%s: done in %.0f s, %.0f s of processor time", name, found[-1].seconds, found[-1].cpu_seconds)
-        tell("done", 1.0)
+        tell(f"done in {found[-1].seconds:.0f} s, {found[-1].cpu_seconds:.0f} s of processor time", 1.0)
     return found
 
 
