@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from reachbox.errors import InputError
 from reachbox.reach.exact.enumeration import SOLVED, Limits, allowances, enumerate_regions
-from reachbox.reach.exact.rounding import ULP, evaluate, unit_ranges, widening
+from reachbox.reach.exact.rounding import ULP, check_sizes, evaluate, unit_ranges, widening
 from reachbox.reach.program import Floats, Integers, Program
 
 TASKS_AT_ONCE = 64
@@ -64,7 +63,7 @@ class Limit:
 def solve(program: Program, tasks: Tasks, limit: Limit) -> Answer:
     """The answer to every task by enumeration, on as many threads as torch uses.
 
-    Tasks that end early have interval bounds. Raises `InputError` where a magnitude overflows float64.
+    Tasks that end early have interval bounds. Raises `InputError` where a magnitude overflows.
     """
     limits = Limits(limit.regions, limit.vertices, np.array([limit.seconds == 0], dtype=np.uint8))
     compile_enumeration(program, tasks)
@@ -96,8 +95,7 @@ def compile_enumeration(program: Program, tasks: Tasks) -> None:
 
 def _solve_chunk(program: Program, tasks: Tasks, limits: Limits) -> Answer:
     ranges = low, high, size = unit_ranges(program, tasks.networks, tasks.lower, tasks.upper)
-    if not np.isfinite(size).all():
-        raise InputError("exact: the network's values overflow float64; its weights or the box are too large")
+    check_sizes(size)
     extremes, points, took = enumerate_regions(
         program, tasks.networks, tasks.lower, tasks.upper, low, high, tasks.objectives, limits
     )

@@ -7,6 +7,7 @@ so their extremes are at vertices. `docs/exact.md` has the proof that nothing is
 
 from __future__ import annotations
 
+import sys
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from reachbox.reach.program import Floats, Integers, Program
 ON_HYPERPLANE = 2.0**-45
 """A vertex whose height is at most this share of the sum of a hyperplane's absolute coefficients lies on it."""
 SMALLEST_HEIGHT = 2.0**-950  # lower ones lie on it too: far above what underflow can do
+LARGEST = sys.float_info.max  # of float64: compiled code for finite numbers must not meet infinity
 
 SOLVED, TOO_MANY_REGIONS, TOO_MANY_VERTICES, STOPPED = range(4)
 
@@ -73,7 +75,7 @@ def enumerate_regions(
         reduced, varying = reduced_to_cube(program, networks[task], lower[task], upper[task], low[task], high[task])
         found = Found(extremes[task], np.zeros((2, rows, len(varying))))
         for row in range(rows):
-            found.value[0, row], found.value[1, row] = np.inf, -np.inf
+            found.value[0, row], found.value[1, row] = LARGEST, -LARGEST
         ended, splits, depth = _explore(reduced, len(varying), objectives[task], limits, found)
         took[task, 0], took[task, 1], took[task, 2], took[task, 3] = ended, splits, depth, len(varying)
         for side in range(2):
@@ -181,28 +183,32 @@ def _resume(network: Reduced, waiting: Waiting, level: int, maps: Maps) -> tuple
 
 @compiled_for_finite
 def _compose(network: Reduced, block: int, maps: Maps) -> None:
-    """The maps of a block's units from the maps and gains of the values it reads."""
+    """The maps of a block's units from the maps and gains of the values it reads, those that are off left out."""
     first, begin, units = network.first[block], network.begin[block], network.begin[block + 1] - network.begin[block]
-    sources = begin - first
-    gains, offsets, slopes = maps.gains[first:begin], maps.offsets[first:begin], maps.slopes[first:begin]
-    new_offsets, new_slopes = maps.offsets[begin : begin + units], maps.slopes[begin : begin + units]
-    weights = network.weights[network.offset[block] : network.offset[block] + units * sources]
+    offsets, slopes = maps.offsets[begin : begin + units], maps.slopes[begin : begin + units]
     for unit in range(units):
-        offset = network.biases[begin + unit]
-        for source in range(sources):
-            offset += weights[unit * sources + source] * (gains[source] * offsets[source])
-        new_offsets[unit] = offset
-    for lane in range(0, slopes.shape[1], LANES):
+        offsets[unit] = network.biases[begin + unit]
+    for unit in range(units):
+        for column in range(slopes.shape[1]):
+            slopes[unit, column] = 0.0
+    for source in range(first, begin):
+        gain = maps.gains[source]
+        if gain == 0.0:
+            continue
+        start = network.offset[block] + (source - first) * units
+        weights = network.weights[start : start + units]
+        shift = gain * maps.offsets[source]
         for unit in range(units):
-            one, two, three, four = 0.0, 0.0, 0.0, 0.0
-            for source in range(sources):
-                weight = weights[unit * sources + source] * gains[source]
-                one += weight * slopes[source, lane]
-                two += weight * slopes[source, lane + 1]
-                three += weight * slopes[source, lane + 2]
-                four += weight * slopes[source, lane + 3]
-            new_slopes[unit, lane], new_slopes[unit, lane + 1] = one, two
-            new_slopes[unit, lane + 2], new_slopes[unit, lane + 3] = three, four
+            offsets[unit] += weights[unit] * shift
+        for lane in range(0, slopes.shape[1], LANES):
+            one, two = gain * maps.slopes[source, lane], gain * maps.slopes[source, lane + 1]
+            three, four = gain * maps.slopes[source, lane + 2], gain * maps.slopes[source, lane + 3]
+            for unit in range(units):
+                weight = weights[unit]
+                slopes[unit, lane] += weight * one
+                slopes[unit, lane + 1] += weight * two
+                slopes[unit, lane + 2] += weight * three
+                slopes[unit, lane + 3] += weight * four
 
 
 @compiled_for_finite

@@ -90,7 +90,7 @@ def bounding_box(points: Floats, start: int, stop: int, low: Floats, high: Float
 def fill_heights(vertices: Vertices, start: int, stop: int, slope: Floats, offset: float) -> tuple[float, float]:
     """The height `slope . x + offset` of each vertex of a polytope; gives the least and the largest."""
     points, heights = vertices.points, vertices.heights
-    least, most = np.inf, -np.inf
+    least, most = 0.0, 0.0
     for vertex in range(start, stop):
         height = offset
         for lane in range(0, len(slope), LANES):
@@ -98,6 +98,8 @@ def fill_heights(vertices: Vertices, start: int, stop: int, slope: Floats, offse
             two = slope[lane + 2] * points[vertex, lane + 2] + slope[lane + 3] * points[vertex, lane + 3]
             height += one + two
         heights[vertex] = height
+        if vertex == start:
+            least, most = height, height
         least, most = min(least, height), max(most, height)
     return least, most
 

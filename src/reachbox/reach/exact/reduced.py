@@ -19,8 +19,7 @@ Flags = npt.NDArray[np.uint8]
 class Reduced(NamedTuple):
     """Values are numbered as in a `Program`: the varying inputs first, then the remaining units, block by block.
 
-    The weights of one unit stand side by side: those of unit `i` of block `k` begin at
-    `offset[k] + i * (begin[k] - first[k])`.
+    The weights of one value read stand side by side, one for each unit of the block, as in a `Program`.
     """
 
     weights: Floats  # (entries,)
@@ -50,12 +49,14 @@ def reduced_to_cube(
     reduced = Reduced(
         np.empty(entries), np.empty(values), np.ones(values), undecided, begin, first, offset
     )  # fmt: skip
+    kept = np.empty(program.begin[-1], dtype=np.int64)  # the units that stay, by their new numbers
+    for unit in range(program.begin[0], program.begin[-1]):
+        if number[unit] < number[unit + 1]:
+            kept[number[unit]] = unit
+            reduced.slope[number[unit]] = 1.0 if low[unit] >= 0.0 else program.slope[unit]
+            undecided[number[unit]] = low[unit] < 0.0 < high[unit] and program.slope[unit] != 1.0
     for block in range(blocks):
-        for unit in range(program.begin[block], program.begin[block + 1]):
-            if number[unit] < number[unit + 1]:
-                _fill_unit(program, network, block, unit, number, lower, upper, reduced)
-                reduced.slope[number[unit]] = 1.0 if low[unit] >= 0.0 else program.slope[unit]
-                undecided[number[unit]] = low[unit] < 0.0 < high[unit] and program.slope[unit] != 1.0
+        _fill_block(program, network, block, number, kept[begin[block] : begin[block + 1]], lower, upper, reduced)
     return reduced, varying
 
 
@@ -73,23 +74,30 @@ def _numbers(program: Program, lower: Floats, upper: Floats, high: Floats) -> tu
 
 
 @compiled_for_finite
-def _fill_unit(
-    program: Program, network: int, block: int, unit: int, number: Integers, lower: Floats, upper: Floats,
+def _fill_block(
+    program: Program, network: int, block: int, number: Integers, kept: Integers, lower: Floats, upper: Floats,
     reduced: Reduced,
 ) -> None:  # fmt: skip
+    """Fills the biases and weights of a block's units that stay, `kept`."""
     first, begin, end = program.first[block], program.begin[block], program.begin[block + 1]
-    bias = program.biases[network, unit]
-    sources = reduced.begin[block] - reduced.first[block]
-    row = reduced.offset[block] + (number[unit] - reduced.begin[block]) * sources
+    biases = reduced.biases[reduced.begin[block] : reduced.begin[block + 1]]
+    for unit in range(len(kept)):
+        biases[unit] = program.biases[network, kept[unit]]
+    row = reduced.offset[block]
     for value in range(first, begin):
-        weight = program.weights[network, program.offset[block] + (value - first) * (end - begin) + unit - begin]
+        centre, radius, stays = 0.0, 1.0, number[value] < number[value + 1]
         if value < program.begin[0]:
             centre, radius = centre_and_radius(lower[value], upper[value])
-            bias += weight * centre
-            weight *= radius
-        if number[value] < number[value + 1]:
-            reduced.weights[row + number[value] - reduced.first[block]] = weight
-    reduced.biases[number[unit]] = bias
+        elif not stays:
+            continue
+        source = program.offset[block] + (value - first) * (end - begin) - begin
+        if value < program.begin[0]:
+            for unit in range(len(kept)):
+                biases[unit] += program.weights[network, source + kept[unit]] * centre
+        if stays:
+            for unit in range(len(kept)):
+                reduced.weights[row + unit] = program.weights[network, source + kept[unit]] * radius
+            row += len(kept)
 
 
 @compiled_for_finite

@@ -8,12 +8,23 @@ from __future__ import annotations
 
 import numpy as np
 
+from reachbox.errors import InputError
 from reachbox.machine_code import compiled
 from reachbox.reach.exact.reduced import centre_and_radius
 from reachbox.reach.program import Floats, Integers, Program
 
 ULP = 2.0**-52  # twice the largest relative rounding error: the surplus covers terms of second order
 SMALLEST_SIZE = 2.0**-900  # of N, so that its share also covers underflow
+LARGEST_SIZE = 2.0**100  # of N: what underflow loses is multiplied by no more than this
+
+
+def check_sizes(size: Floats) -> None:
+    """Raises `InputError` where N, or what it bounds, is too large for the error bounds to hold."""
+    if not (size <= LARGEST_SIZE).all():
+        raise InputError(
+            "exact: the network's values overflow 2^100, up to which rounding is bounded; its weights or the box are "
+            "too large"
+        )
 
 
 @compiled
@@ -21,7 +32,7 @@ def unit_ranges(program: Program, networks: Integers, lower: Floats, upper: Floa
     """Proven ranges of every value before its ReLU, and N of every value, by interval arithmetic rounded outward.
 
     Task `i` is network `networks[i]` over the box from `lower[i]` to `upper[i]`. All results are `(tasks, values)`;
-    N is not finite where anything overflows.
+    N is large or not finite where anything overflows: see `check_sizes`.
     """
     tasks, inputs, values = len(networks), program.begin[0], program.begin[-1]
     low, high, size = np.empty((tasks, values)), np.empty((tasks, values)), np.empty((tasks, values))
@@ -80,7 +91,7 @@ def widening(
         e, rounded, speed = _errors(program, networks[task], low[task], high[task], size[task], slack[task])
         for row in range(rows):
             weights = np.abs(objectives[task, row])
-            magnitude = error * (weights * size[task, start:]).sum()
+            magnitude = error * ((weights * size[task, start:]).sum() + SMALLEST_SIZE)
             moved = (weights * (e[start:] + cover[task] * speed[start:])).sum()
             extreme[task, row] = (moved + magnitude) * (1 + 8 * error)
             evaluated[task, row] = ((weights * rounded[start:]).sum() + magnitude) * (1 + 8 * error)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reachbox.machine_code import compiled
+from reachbox.reach.exact.rounding import SMALLEST_SIZE
 from reachbox.reach.exact.splitting.back_substitution import least, lower_function
 from reachbox.reach.exact.splitting.problem import Backward, Problem
 from reachbox.reach.program import Floats
@@ -121,7 +122,7 @@ def _shares_bound(
                 magnitude += share * abs(problem.rows[row, output]) * size[outputs + output]
     constant, further = lower_function(backward, low, high, size, len(backward.first), coefficients, importance)
     bound = least(coefficients, low[:inputs], high[:inputs]) + constant - shift
-    return float(bound - backward.error[0] * (magnitude + further))
+    return float(bound - backward.error[0] * (magnitude + further + SMALLEST_SIZE))
 
 
 @compiled

@@ -11,9 +11,8 @@ from time import perf_counter
 
 import numpy as np
 
-from reachbox.errors import InputError
 from reachbox.reach.exact.enumeration import Limits
-from reachbox.reach.exact.rounding import unit_ranges
+from reachbox.reach.exact.rounding import check_sizes, unit_ranges
 from reachbox.reach.exact.splitting.descent import descend
 from reachbox.reach.exact.splitting.problem import Problem
 from reachbox.reach.exact.splitting.search import Incumbent, Nodes, Rules, search
@@ -46,8 +45,7 @@ class Search:
         self.random = np.random.default_rng(self.seed)
         lower, upper = self.lower[None], self.upper[None]
         low, high, size = unit_ranges(self.problem.program, np.zeros(1, dtype=np.int64), lower, upper)
-        if not np.isfinite(size).all():
-            raise InputError("exact: the network's values overflow float64; its weights or the box are too large")
+        check_sizes(size)
         self.size = size[0]
         self.incumbent = Incumbent(np.full(goals, np.inf), np.tile(self.lower, (goals, 1)), np.full(goals, np.inf))
         self.waiting.append(Nodes(low, high, np.full((1, goals), -np.inf), np.array([LEAF_UNITS])))
