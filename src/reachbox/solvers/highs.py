@@ -9,6 +9,7 @@ import highspy
 import numpy as np
 
 from reachbox.solvers.problem import Ended, Floats, LinearProgram, Optimum
+from reachbox.solvers.proof import prove
 from reachbox.solvers.safe_bound import safe_bound
 
 # Tolerances near the limit of float64 make HiGHS wrong, not exact: what it claims is checked instead.
@@ -78,8 +79,6 @@ class Highs:
 
     def proof(self, cost: Floats, goal: float, time_limit: float) -> Optimum:
         """A safe bound of the least cost with whole columns: at least `goal`, unless that is wrong or time passes."""
-        from reachbox.solvers.proof import prove
-
         return prove(self, cost, goal, time_limit)
 
 

@@ -5,11 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from heapq import heappop, heappush
 from time import monotonic
+from typing import Protocol
 
 import numpy as np
 
-from reachbox.solvers.highs import Highs
 from reachbox.solvers.problem import Ended, Floats, LinearProgram, Optimum
+
+
+class Relaxing(Protocol):
+    """A solver of a problem's relaxation, with bounds that are safe."""
+
+    @property
+    def problem(self) -> LinearProgram:
+        """The problem whose switches may be fractions."""
+
+    def relaxation(
+        self, cost: Floats, time_limit: float, lower: Floats | None = None, upper: Floats | None = None
+    ) -> Optimum:
+        """The least cost; `lower`, `upper` take the place of the problem's own bounds of columns."""
 
 
 @dataclass(frozen=True, order=True)
@@ -28,7 +41,7 @@ class _Part:
         return _Part(self.bound, lower, upper)
 
 
-def prove(solver: Highs, cost: Floats, goal: float, time_limit: float) -> Optimum:
+def prove(solver: Relaxing, cost: Floats, goal: float, time_limit: float) -> Optimum:
     """A safe lower bound of the least cost: `goal` or more, unless the goal is wrong or the time passes.
 
     The part with the lowest bound is split at the gate that its relaxation violates most, on or off, until no part is
@@ -51,7 +64,7 @@ def prove(solver: Highs, cost: Floats, goal: float, time_limit: float) -> Optimu
     return Optimum(Ended.SOLVED, min([lowest.bound, *(part.bound for part in parts)]), lowest.point)
 
 
-def _bounded(solver: Highs, cost: Floats, part: _Part, time_limit: float) -> _Part:
+def _bounded(solver: Relaxing, cost: Floats, part: _Part, time_limit: float) -> _Part:
     """The part with the bound of its own relaxation, never lower than that of the part it was split from."""
     found = solver.relaxation(cost, time_limit, part.lower, part.upper)
     return replace(part, bound=max(part.bound, found.bound), point=found.point)
