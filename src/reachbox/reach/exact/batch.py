@@ -12,7 +12,7 @@ from reachbox.reach.exact.enumeration import SOLVED, Limits, allowances, enumera
 from reachbox.reach.exact.rounding import ULP, check_sizes, evaluate, unit_ranges, widening
 from reachbox.reach.program import Floats, Integers, Program
 
-TASKS_AT_ONCE = 64
+FEWEST_AT_ONCE, MOST_AT_ONCE = 16, 512  # tasks of one call into compiled code, which costs as much as some tasks do
 
 
 @dataclass(frozen=True)
@@ -67,10 +67,11 @@ def solve(program: Program, tasks: Tasks, limit: Limit) -> Answer:
     """
     limits = Limits(limit.regions, limit.vertices, np.array([limit.seconds == 0], dtype=np.uint8))
     compile_enumeration(program, tasks)
+    at_once = min(max(len(tasks) // (4 * torch.get_num_threads()), FEWEST_AT_ONCE), MOST_AT_ONCE)
     with ThreadPoolExecutor(torch.get_num_threads()) as threads:
         chunks = [
-            threads.submit(_solve_chunk, program, tasks.part(slice(start, start + TASKS_AT_ONCE)), limits)
-            for start in range(0, len(tasks), TASKS_AT_ONCE)
+            threads.submit(_solve_chunk, program, tasks.part(slice(start, start + at_once)), limits)
+            for start in range(0, len(tasks), at_once)
         ]
         try:
             if wait(chunks, limit.seconds, FIRST_EXCEPTION).not_done:
