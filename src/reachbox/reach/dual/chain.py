@@ -83,12 +83,12 @@ def geometry_of(chain: Chain, lanes: int) -> npt.NDArray[np.int64]:
 
 
 def weights_of(chain: Chain, network: Network, lanes: int) -> Tensor:
-    """All weights in the kernels' order, `(ky, kx, out, in)` layer by layer, one vector; gradients flow."""
+    """All weights in the kernels' order, `(out, ky, kx, in)` layer by layer, one vector; gradients flow."""
     parts = []
     for number, layer in enumerate(chain.layers):
         weight = _weight(network, layer)
         missing = chain.padded_inputs(number, lanes) - layer.inputs
-        turned = weight.permute(2, 3, 0, 1)
+        turned = weight.permute(0, 2, 3, 1)
         parts.append((torch.nn.functional.pad(turned, (0, missing)) if missing else turned).reshape(-1))
     return torch.cat(parts)
 

@@ -15,7 +15,7 @@ from torch.autograd.function import once_differentiable
 
 from reachbox.reach.dual import kernels, layout
 from reachbox.reach.dual.chain import Chain, geometry_of
-from reachbox.reach.dual.layout import Gradients, Rows
+from reachbox.reach.dual.layout import Batch, Gradients
 
 BYTES = 64  # of one vector
 
@@ -89,16 +89,12 @@ class RadiusOfRows(torch.autograd.Function):
             np.ascontiguousarray(tensor.detach().numpy()) for tensor in tensors
         )
         geometry = geometry_of(chain, BYTES // plain.itemsize)
-        rows = Rows(
-            geometry, plain, _turned(geometry, plain, blocks.top), rows_objective, row_slopes, row_radii,
-            np.empty(row_slopes.shape, np.int64),
-            np.empty((len(row_slopes), geometry[blocks.top + 1, layout.POSITIONS]), np.int64),
-        )  # fmt: skip
-        layout.list_active(rows, blocks.top)
+        turned = _turned(geometry, plain, blocks.top)
+        batch = Batch(geometry, plain, turned, rows_objective, row_slopes, row_radii)
         found = np.empty(len(blocks.units), plain.dtype)
-        scratch = scratch_for(rows, blocks.top, torch.get_num_threads())
-        kernels.radii_of_rows(rows, blocks.top, blocks.table, blocks.units, scratch, found)
-        ctx.rows, ctx.blocks, ctx.scratch = rows, blocks, scratch
+        scratch = scratch_for(batch, blocks.top, torch.get_num_threads())
+        kernels.radii_of_rows(batch, blocks.top, blocks.table, blocks.units, scratch, found)
+        ctx.batch, ctx.blocks, ctx.scratch = batch, blocks, scratch
         return torch.from_numpy(found)
 
     @staticmethod
@@ -106,41 +102,41 @@ class RadiusOfRows(torch.autograd.Function):
     def backward(ctx: Any, of_found: Tensor) -> tuple[Tensor | None, ...]:
         gradient = np.ascontiguousarray(of_found.numpy())
         moved = ctx.blocks.filled_up(gradient != 0)  # a unit that turned out to be stable passes none on
-        rows, blocks, scratch = ctx.rows, ctx.blocks.chosen(moved), ctx.scratch
-        into = _no_gradients(rows, len(scratch))
-        kernels.gradients_of_radii(rows, blocks.top, blocks.table, blocks.units, scratch, gradient[moved], into)
+        batch, blocks, scratch = ctx.batch, ctx.blocks.chosen(moved), ctx.scratch
+        into = _no_gradients(batch, len(scratch))
+        kernels.gradients_of_radii(batch, blocks.top, blocks.table, blocks.units, scratch, gradient[moved], into)
         weights = into.weights.sum(0)
-        _add_turned(rows.geo, into.turned.sum(0), blocks.top, weights)
-        _add_lane_sums(rows.geo, into.lane_sums.sum(0).reshape(-1, blocks.lanes).sum(1), weights)
-        parts = (weights, into.slopes.sum(0), into.radii.sum(0), into.objective)
+        _add_turned(batch.geo, into.turned.sum(0), blocks.top, weights)
+        _add_lane_sums(batch.geo, into.lane_sums.sum(0).reshape(-1, blocks.lanes).sum(1), weights)
+        shares = np.where(batch.slopes == 0, 1, batch.slopes)  # by which the coefficients were multiplied
+        parts = (weights, into.slopes.sum(0) / shares, into.radii.sum(0) / shares, into.objective)
         return (*(torch.from_numpy(part) for part in parts), None, None)
 
 
-def scratch_for(rows: Rows, top: int, threads: int) -> npt.NDArray[Any]:
+def scratch_for(batch: Batch, top: int, threads: int) -> npt.NDArray[Any]:
     """Room for each thread: two vectors, coefficients and gradients of every level, one position's gradient turned."""
-    lanes = BYTES // rows.weights.itemsize
-    widest = int((rows.geo[:, layout.IN] * (rows.geo[:, layout.LANE_SUMS] < 0)).max())
-    size = 2 * lanes + 2 * int(rows.geo[top + 1, layout.VALUES]) + widest * lanes
-    return np.empty((threads, size), rows.weights.dtype)
+    lanes = BYTES // batch.weights.itemsize
+    widest = int((batch.geo[:, layout.IN] * (batch.geo[:, layout.LANE_SUMS] < 0)).max())
+    size = 2 * lanes + 2 * int(batch.geo[top + 1, layout.VALUES]) + widest * lanes
+    return np.empty((threads, size), batch.weights.dtype)
 
 
-def _no_gradients(rows: Rows, threads: int) -> Gradients:
+def _no_gradients(batch: Batch, threads: int) -> Gradients:
     """Zeros for each thread."""
-    lanes = BYTES // rows.weights.itemsize
-    units = rows.slopes.shape[1]
+    lanes = BYTES // batch.weights.itemsize
     shapes = (
-        (threads, len(rows.weights)), (threads, len(rows.turned)),
-        (threads, int(rows.geo[-1, layout.LANE_SUMS]) * lanes), rows.objective.shape, (threads, *rows.slopes.shape),
-        (threads, *rows.radii.shape), (threads, units * lanes), (threads, units * lanes),
+        (threads, len(batch.weights)), (threads, len(batch.turned)),
+        (threads, int(batch.geo[-1, layout.LANE_SUMS]) * lanes), batch.objective.shape, (threads, *batch.slopes.shape),
+        (threads, *batch.radii.shape),
     )  # fmt: skip
-    return Gradients(*(np.zeros(shape, rows.weights.dtype) for shape in shapes))
+    return Gradients(*(np.zeros(shape, batch.weights.dtype) for shape in shapes))
 
 
 def _turned(geometry: npt.NDArray[np.int64], weights: npt.NDArray[Any], top: int) -> npt.NDArray[Any]:
-    """The weights that rows from `top` on meet, with input channels before output channels, and a vector to spare."""
+    """The weights that rows from `top` on meet, each layer's matrix transposed, and a vector to spare."""
     turned = np.zeros(len(weights) + BYTES // weights.itemsize, weights.dtype)
     for plain, other in _layers(geometry, weights, turned, top):
-        other[:] = plain.transpose(0, 2, 1)
+        other[:] = plain.T
     return turned
 
 
@@ -148,17 +144,17 @@ def _add_turned(geometry: npt.NDArray[np.int64], turned: npt.NDArray[Any], top: 
     """The gradient of the first weights that rows from `top` on meet, added where it belongs."""
     if top + 2 < len(geometry):
         *_, (plain, other) = _layers(geometry, weights, turned, top)
-        plain += other.transpose(0, 2, 1)
+        plain += other.T
 
 
 def _layers(
     geometry: npt.NDArray[np.int64], weights: npt.NDArray[Any], turned: npt.NDArray[Any], top: int
 ) -> Iterator[tuple[npt.NDArray[Any], npt.NDArray[Any]]]:
-    """Views of each layer's weights up to `top + 1`, `(taps, out, in)` and turned `(taps, in, out)`."""
+    """Views of each layer's weights up to `top + 1`, `(out, columns)` and turned `(columns, out)`."""
     for row in range(1, min(top + 2, len(geometry) - 1)):
         first, end = geometry[row, layout.WEIGHTS], geometry[row + 1, layout.WEIGHTS]
-        outputs, inputs = geometry[row, layout.OUT], geometry[row, layout.IN]
-        yield weights[first:end].reshape(-1, outputs, inputs), turned[first:end].reshape(-1, inputs, outputs)
+        outputs = geometry[row, layout.OUT]
+        yield weights[first:end].reshape(outputs, -1), turned[first:end].reshape(-1, outputs)
 
 
 def _add_lane_sums(geometry: npt.NDArray[np.int64], sums: npt.NDArray[Any], total: npt.NDArray[Any]) -> None:

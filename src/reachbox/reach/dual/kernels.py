@@ -8,84 +8,117 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from reachbox.machine_code import compiled
-from reachbox.reach.dual.ascent import ascend, gather_lanes
+from reachbox.reach.dual.ascent import ascend
 from reachbox.reach.dual.descent import descend
 from reachbox.reach.dual.lanes import clear
 from reachbox.reach.dual.layout import (
     COUNT,
     FIRST,
     HEIGHT,
-    IN,
-    KERNEL_X,
-    KERNEL_Y,
+    POSITION,
+    POSITIONS,
     SAMPLE,
+    UNITS,
     VALUES,
     WIDTH,
     Array,
+    Batch,
     Gradients,
     Room,
     Rows,
+    lanes_of,
+    list_active,
+    widest_windows,
 )
+from reachbox.reach.dual.seen import list_seen, lists_before, room_for_lists
 
 
 @compiled
-def _room(rows: Rows, top: int, scratch: Array, lanes: int) -> Room:
-    """One thread's share of the scratch memory."""
-    geo = rows.geo
-    size = geo[top + 1, VALUES]
-    widest = (geo[:, KERNEL_Y] * geo[:, KERNEL_X] * geo[:, IN]).max()
+def _room(batch: Batch, last: int, top: int, scratch: Array) -> Room:
+    """One thread's share of the scratch memory, for rows that meet the layers up to `last`."""
+    geo, lanes = batch.geo, lanes_of(scratch)
+    size, lists = geo[top + 1, VALUES], room_for_lists(geo, last)
     positions = (geo[:, HEIGHT] * geo[:, WIDTH]).max()
-    two = 2 * lanes
+    values, gradient = 2 * lanes, 2 * lanes + size
+    wide = np.zeros(len(geo), np.int64)
+    widest_windows(geo, top, last > top, wide)
     return Room(
-        np.empty((len(geo), 4), np.int64), scratch[two : two + size], scratch[two + size : two + 2 * size],
-        scratch[:lanes], scratch[lanes:two], np.empty(widest, np.int64), np.empty(widest, np.int64),
-        np.empty(positions, np.int64), np.empty(positions, np.int64), scratch[two + 2 * size :], np.arange(lanes),
+        np.empty((len(geo), 4), np.int64), wide, np.empty(len(geo), np.int64),
+        scratch[values:gradient], scratch[gradient : gradient + size], scratch[:lanes], scratch[lanes:values],
+        np.empty(lists_before(geo, last + 1) + 1, np.int64), np.empty(lists, np.int32), np.empty(lists, np.int32),
+        np.empty(positions, np.int32), np.empty(positions, np.int32), scratch[gradient + size :],
+        np.arange(lanes).astype(np.int32),
     )  # fmt: skip
 
 
 @compiled
+def _rows_of(batch: Batch, room: Room, top: int, last: int, sample: int) -> Rows:
+    """One sample, with its lists of active units and of what each position sees."""
+    geo = batch.geo
+    rows = Rows(
+        geo, batch.weights, batch.turned, batch.objective[min(sample, len(batch.objective) - 1)],
+        batch.slopes[sample], batch.radii[sample],
+        np.empty(geo[top + 1, UNITS] + 1, np.int32), np.empty(geo[top + 1, POSITIONS] + 1, np.int32),
+    )  # fmt: skip
+    list_active(rows, top)
+    list_seen(rows, room, last)
+    return rows
+
+
+@compiled
 def _radii_of_share(
-    rows: Rows, top: int, blocks: Array, units: Array, scratch: Array, found: Array, share: tuple[int, int]
+    batch: Batch, top: int, blocks: Array, units: Array, scratch: Array, found: Array, share: tuple[int, int]
 ) -> None:
     """`radii_of_rows` for one thread's share of the blocks: every so many from a first one on."""
-    lanes = 64 // scratch.itemsize
-    room = _room(rows, top, scratch, lanes)
+    if share[0] >= len(blocks):
+        return
+    last = top + (blocks[0, POSITION] >= 0)
+    room, sample = _room(batch, last, top, scratch), blocks[share[0], SAMPLE]
+    rows = _rows_of(batch, room, top, last, sample)
     for number in range(share[0], len(blocks), share[1]):
         block = blocks[number]
-        descend(rows, room, top, block, units, lanes)
+        if block[SAMPLE] != sample:
+            sample = block[SAMPLE]
+            rows = _rows_of(batch, room, top, last, sample)
+        descend(rows, room, top, block, units)
         for lane in range(block[COUNT]):
             found[block[FIRST] + lane] = room.sums[lane]
 
 
 @compiled
 def _gradients_of_share(
-    rows: Rows, top: int, blocks: Array, units: Array, scratch: Array, of_found: Array, into: Gradients,
+    batch: Batch, top: int, blocks: Array, units: Array, scratch: Array, of_found: Array, into: Gradients,
     share: tuple[int, int],
 ) -> None:  # fmt: skip
     """`gradients_of_radii` for one thread's share of the blocks."""
-    lanes = 64 // scratch.itemsize
-    room = _room(rows, top, scratch, lanes)
-    me = share[0]
-    own = Gradients(
-        into.weights[me], into.turned[me], into.lane_sums[me], into.objective, into.slopes[me], into.radii[me],
-        into.slopes_by_lane[me], into.radii_by_lane[me],
-    )  # fmt: skip
-    sample = -1
+    if share[0] >= len(blocks):
+        return
+    last, me = top + (blocks[0, POSITION] >= 0), share[0]
+    room, sample = _room(batch, last, top, scratch), blocks[me, SAMPLE]
+    rows, own = _rows_of(batch, room, top, last, sample), _gradients_of(into, me, sample)
     for number in range(me, len(blocks), share[1]):
         block = blocks[number]
-        if sample >= 0 and block[SAMPLE] != sample:
-            gather_lanes(rows, own, top, sample, lanes)
-        sample = block[SAMPLE]
-        descend(rows, room, top, block, units, lanes)
+        if block[SAMPLE] != sample:
+            sample = block[SAMPLE]
+            rows, own = _rows_of(batch, room, top, last, sample), _gradients_of(into, me, sample)
+        descend(rows, room, top, block, units)
         clear(room.of_rows, 0)
         for lane in range(block[COUNT]):
             room.of_rows[lane] = of_found[block[FIRST] + lane]
-        ascend(rows, room, own, top, block, units, lanes)
-    if sample >= 0:
-        gather_lanes(rows, own, top, sample, lanes)
+        ascend(rows, room, own, top, block, units)
 
 
-def radii_of_rows(rows: Rows, top: int, blocks: Array, units: Array, scratch: Array, found: Array) -> None:
+@compiled
+def _gradients_of(into: Gradients, thread: int, sample: int) -> Gradients:
+    """Where one thread adds the gradients of one sample's rows."""
+    objective = into.objective[min(sample, len(into.objective) - 1)]
+    return Gradients(
+        into.weights[thread], into.turned[thread], into.lane_sums[thread], objective, into.slopes[thread, sample],
+        into.radii[thread, sample],
+    )  # fmt: skip
+
+
+def radii_of_rows(batch: Batch, top: int, blocks: Array, units: Array, scratch: Array, found: Array) -> None:
     """The radius of every row, into `found` `(rows,)`.
 
     Units of layer `top + 1` start at level `top`, an objective's rows at the output, level `top`. `units` is each row's
@@ -94,12 +127,12 @@ def radii_of_rows(rows: Rows, top: int, blocks: Array, units: Array, scratch: Ar
     threads = len(scratch)
     _in_threads(
         threads,
-        lambda thread: _radii_of_share(rows, top, blocks, units, scratch[thread], found, (thread, threads)),
+        lambda thread: _radii_of_share(batch, top, blocks, units, scratch[thread], found, (thread, threads)),
     )
 
 
 def gradients_of_radii(
-    rows: Rows, top: int, blocks: Array, units: Array, scratch: Array, of_found: Array, into: Gradients
+    batch: Batch, top: int, blocks: Array, units: Array, scratch: Array, of_found: Array, into: Gradients
 ) -> None:
     """The gradients of `sum of_found * radii_of_rows(...)`, added to `into`, one copy for each thread.
 
@@ -109,7 +142,7 @@ def gradients_of_radii(
     _in_threads(
         threads,
         lambda thread: _gradients_of_share(
-            rows, top, blocks, units, scratch[thread], of_found, into, (thread, threads)
+            batch, top, blocks, units, scratch[thread], of_found, into, (thread, threads)
         ),
     )
 

@@ -1,6 +1,6 @@
 """What happens to all lanes of a vector, or of each vector in a list of active channels, as vector code.
 
-The channels of a position are `count` entries of `active` from `first` on. Channel `c` has its vector at `place` plus
+The units of a row of positions are `count` entries of `active` from `first` on. Unit `c` has its vector at `place` plus
 `c` vectors, and its slope and radius at `begin + c`.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -18,8 +17,8 @@ INDEX = types.intp
 
 
 def _channel(code: Code, n: Any, active: int, place: int) -> tuple[Any, Any]:
-    """The `n`-th active channel, and where its vector lies; `first` follows `active` among the arguments."""
-    channel = code.number(active, code.builder.add(code.args[active + 1], n))
+    """The `n`-th active unit, and where its vector lies; `first` follows `active` among the arguments."""
+    channel = code.index(active, code.builder.add(code.args[active + 1], n))
     return channel, code.builder.add(code.args[place], code.lanes(channel))
 
 
@@ -54,43 +53,47 @@ def clear_channels(typing: Any, values: Any, place: Any, active: Any, first: Any
 
 @intrinsic
 def take_rows(
-    typing: Any, values: Any, place: Any, source: Any, base: Any, row: Any, active: Any, first: Any, count: Any
-) -> Any:
-    """`values_c = source[base + c row:]` for each channel."""
+    typing: Any, values: Any, place: Any, places: Any, source: Any, base: Any, row: Any, numbers: Any, first: Any,
+    count: Any,
+) -> Any:  # fmt: skip
+    """`values[place + p_n:] = source[base + row k_n:]` for `count` entries of two lists `p`, `k` from `first` on."""
 
     def generate(*given: Any) -> Any:
         code = Code(*given)
 
         def step(n: Any, carried: list[Any]) -> list[Any]:
-            channel, here = _channel(code, n, 5, 1)
-            code.store(code.load(2, code.moved(code.args[3], channel, code.args[4])), 0, here)
+            at = code.builder.add(code.args[7], n)
+            taken = code.load(3, code.moved(code.args[4], code.index(6, at), code.args[5]))
+            code.store(taken, 0, code.builder.add(code.args[1], code.index(2, at)))
             return []
 
-        code.loop(code.args[7], [], step)
+        code.loop(code.args[8], [], step)
         return code.done
 
-    return types.void(values, INDEX, source, INDEX, INDEX, active, INDEX, INDEX), generate
+    return types.void(values, INDEX, places, source, INDEX, INDEX, numbers, INDEX, INDEX), generate
 
 
 @intrinsic
 def add_rows(
-    typing: Any, sums: Any, base: Any, row: Any, values: Any, place: Any, active: Any, first: Any, count: Any
-) -> Any:
-    """`sums[base + c row:] += values_c` for each channel."""
+    typing: Any, sums: Any, base: Any, row: Any, numbers: Any, values: Any, place: Any, places: Any, first: Any,
+    count: Any,
+) -> Any:  # fmt: skip
+    """`sums[base + row k_n:] += values[place + p_n:]`: what `take_rows` took, given back."""
 
     def generate(*given: Any) -> Any:
         code = Code(*given)
 
         def step(n: Any, carried: list[Any]) -> list[Any]:
-            channel, here = _channel(code, n, 5, 4)
-            target = code.moved(code.args[1], channel, code.args[2])
-            code.store(code.builder.fadd(code.load(0, target), code.load(3, here)), 0, target)
+            at = code.builder.add(code.args[7], n)
+            target = code.moved(code.args[1], code.index(3, at), code.args[2])
+            value = code.load(4, code.builder.add(code.args[5], code.index(6, at)))
+            code.store(code.builder.fadd(code.load(0, target), value), 0, target)
             return []
 
-        code.loop(code.args[7], [], step)
+        code.loop(code.args[8], [], step)
         return code.done
 
-    return types.void(sums, INDEX, INDEX, values, INDEX, active, INDEX, INDEX), generate
+    return types.void(sums, INDEX, INDEX, numbers, values, INDEX, places, INDEX, INDEX), generate
 
 
 def _descent(scales: bool) -> Any:
@@ -131,21 +134,20 @@ def _ascent(starts: bool) -> Any:
     ) -> Any:  # fmt: skip
         def generate(*given: Any) -> Any:
             code = Code(*given)
-            builder = code.builder
             of_lanes = code.load(3, INT(0))
 
             def step(n: Any, carried: list[Any]) -> list[Any]:
                 channel, here = _channel(code, n, 7, 2)
-                unit = builder.add(code.args[6], channel)
-                value, own = code.load(1, here), code.lanes(unit)
+                unit = code.builder.add(code.args[6], channel)
+                value = code.load(1, here)
                 signed = code.signed(value, of_lanes)
-                code.store(code.plus_product(code.load(11, own), signed, value), 11, own)
+                code.add_number(code.over_lanes(code.times(signed, value)), 11, unit)
                 pushed = code.times(signed, code.spread(code.number(5, unit)))
                 if starts:
                     code.store(pushed, 0, here)
                     return []
                 slope, moved = code.spread(code.number(4, unit)), code.load(0, here)
-                code.store(code.plus_product(code.load(10, own), moved, value), 10, own)
+                code.add_number(code.over_lanes(code.times(moved, value)), 10, unit)
                 code.store(code.plus_product(pushed, moved, slope), 0, here)
                 return []
 
@@ -160,24 +162,9 @@ def _ascent(starts: bool) -> Any:
 
 
 start_gradient = _ascent(starts=True)
-"""`g_c = sign(v_c) r_c of_rows` for each channel of the input; `of_radii_c += |v_c| of_rows`."""
+"""`g_c = sign(v_c) r_c of_rows` for each unit of the input; `of_radii_c += |v_c| of_rows`."""
 through_gradient = _ascent(starts=False)
 """`g_c = d_c g_c + sign(v_c) r_c of_rows`; `of_radii_c += |v_c| of_rows`, `of_slopes_c += v_c g_c`, where `v = d a`.
 
-`of_slopes` and `of_radii` have a vector for each unit, to be summed over its lanes and divided by `d_c`.
+So `of_slopes` and `of_radii` are still to be divided by `d_c`.
 """
-
-
-@intrinsic
-def lane_sum(typing: Any, values: Any, i: Any) -> Any:
-    """The sum over lanes of `values[i:]`."""
-
-    def generate(*given: Any) -> Any:
-        code = Code(*given)
-        name = f"llvm.vector.reduce.fadd.v{code.vector.count}f{code.bits}"
-        kind = ir.FunctionType(code.element, [code.element, code.vector])
-        function = code.builder.module.declare_intrinsic(name, (), kind)
-        start = ir.Constant(code.element, 0.0)
-        return code.builder.call(function, [start, code.load(0, code.args[1])], fastmath=("reassoc",))
-
-    return values.dtype(values, INDEX), generate

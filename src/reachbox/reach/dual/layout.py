@@ -1,9 +1,13 @@
 """How a chain lies in memory for the compiled rows.
 
 Everything is a convolution here (a linear layer is one on a grid of one position). *Levels* lie between layers: level 0
-is the input, layer `j` leads from level `j - 1` to level `j`. A level's slopes `d`, radii `r` and lists of active
-channels (`d` or `r` not 0) are stored position by position, channels last, one level after the other, samples first.
-Weights lie as `(ky, kx, out, in)`, layer after layer.
+is the input, layer `j` leads from level `j - 1` to level `j`. A level's slopes `d` and radii `r` are stored position by
+position, channels last, one level after the other, samples first. Active units (`d` or `r` not 0) are listed in that
+order, each by its number within its row of positions, `x channels + c`.
+Weights are matrices, a row for each output channel: `(out, ky, kx, in)`, layer after layer.
+
+Coefficients of a level are kept, a vector of lanes for each unit, for the *window* of positions that a block shows to
+it; all windows of a level are as wide as the widest.
 
 A *block* is up to `LANES` rows of one sample that start at the same place, side by side: units of one position of a
 layer, or rows of an objective. It is four numbers: sample, position (-1 for an objective), first row, number of rows.
@@ -28,29 +32,43 @@ SAMPLE, POSITION, FIRST, COUNT = range(4)  # of a block
 Array = Any
 
 
-class Rows(NamedTuple):
-    """What the rows run through: the chain, and slopes, radii and active channels of every level of every sample."""
+class Batch(NamedTuple):
+    """What rows run through: the chain, and slopes and radii of every level of every sample."""
 
     geo: Array
     weights: Array
-    turned: Array  # the same with input channels before output channels, and a vector to spare
+    turned: Array  # the same, each matrix transposed, and a vector to spare
     objective: Array  # (samples, rows, outputs), for rows that start at the output
     slopes: Array
     radii: Array
+
+
+class Rows(NamedTuple):
+    """The same for the rows of one sample, and its active units."""
+
+    geo: Array
+    weights: Array
+    turned: Array
+    objective: Array
+    slopes: Array
+    radii: Array
     active: Array
-    counts: Array
+    starts: Array  # where the active units of each position begin; those of the next one follow
 
 
 class Room(NamedTuple):
     """What one thread works in: coefficients and gradients of every level, and lists of places."""
 
     window: Array  # y0, y1, x0, x1 of each level
+    wide: Array  # positions from one row of each level's window to the next
+    origin: Array  # where the vectors of a level would begin if its window began at position 0
     values: Array
     gradient: Array
     sums: Array
     of_rows: Array
-    seen_values: Array
-    seen_weights: Array
+    seen_starts: Array  # what positions see, see `seen.py`
+    seen_places: Array
+    seen_inputs: Array
     pair_values: Array
     pair_gradients: Array
     turned: Array
@@ -66,13 +84,18 @@ class Gradients(NamedTuple):
     objective: Array
     slopes: Array
     radii: Array
-    slopes_by_lane: Array  # of one sample, a vector for each unit
-    radii_by_lane: Array
 
 
 @compiled
-def show_windows(geo: Array, top: int, window: Array) -> None:
-    """The rectangle `y0, y1, x0, x1` that each level below `top` shows to the rectangle at `top`."""
+def lanes_of(values: Array) -> int:
+    """Numbers in one vector."""
+    return int(64 // values.itemsize)
+
+
+@compiled
+def show_windows(geo: Array, top: int, room: Room) -> None:
+    """The rectangle `y0, y1, x0, x1` that each level below `top` shows to the rectangle at `top`, and where it lies."""
+    window, begin, lanes = room.window, 0, lanes_of(room.values)
     for j in range(top, 0, -1):
         for axis in range(2):
             first, end = window[j, 2 * axis], window[j, 2 * axis + 1]
@@ -81,86 +104,61 @@ def show_windows(geo: Array, top: int, window: Array) -> None:
             high += geo[j, GAP_Y + axis] * (geo[j, KERNEL_Y + axis] - 1) + 1
             window[j - 1, 2 * axis] = max(low, 0)
             window[j - 1, 2 * axis + 1] = min(high, geo[j - 1, HEIGHT + axis])
+    for level in range(top + 1):
+        y, x, vectors = window[level, 0], window[level, 2], geo[level, CHANNELS] * lanes
+        room.origin[level] = begin - (y * room.wide[level] + x) * vectors
+        begin += (window[level, 1] - y) * room.wide[level] * vectors
 
 
 @compiled
-def at(rows: Rows, window: Array, n: int, level: int, y: int, x: int, lanes: int) -> tuple[int, int, int]:
-    """Of a position: where its units begin, how many of them are active, and where its values begin."""
+def widest_windows(geo: Array, top: int, of_units: bool, wide: Array) -> None:
+    """How wide the window of each level is at most, below a unit of layer `top + 1`, or below the whole level `top`."""
+    j = top + of_units
+    wide[j] = 1 if of_units else geo[top, WIDTH]
+    for level in range(j - 1, -1, -1):
+        seen = (wide[level + 1] - 1) * geo[level + 1, STRIDE_X] + geo[level + 1, GAP_X] * (geo[level + 1, KERNEL_X] - 1)
+        wide[level] = min(seen + 1, geo[level, WIDTH])
+
+
+@compiled
+def row_at(rows: Rows, room: Room, level: int, y: int) -> tuple[int, int, int, int]:
+    """Of a row of a level's window: the row's first unit, where the window's active units begin and how many there are,
+    and where the vector of the row's first unit would lie."""
     geo = rows.geo
-    position = y * geo[level, WIDTH] + x
+    position = y * geo[level, WIDTH]
     begin = geo[level, UNITS] + position * geo[level, CHANNELS]
-    wide = window[level, 3] - window[level, 2]
-    inside = (y - window[level, 0]) * wide + x - window[level, 2]
-    place = geo[level, VALUES] + inside * geo[level, CHANNELS] * lanes
-    return begin, rows.counts[n, geo[level, POSITIONS] + position], place
+    first = rows.starts[geo[level, POSITIONS] + position + room.window[level, 2]]
+    end = rows.starts[geo[level, POSITIONS] + position + room.window[level, 3]]
+    place = room.origin[level] + y * room.wide[level] * geo[level, CHANNELS] * lanes_of(room.values)
+    return begin, first, end - first, place
 
 
 @compiled
 def list_active(rows: Rows, top: int) -> None:
-    """Fills `active` and `counts`: for each sample and position the channels whose slope or radius is not 0."""
-    geo = rows.geo
-    for n in range(len(rows.slopes)):
-        for level in range(top + 1):
-            channels = geo[level, CHANNELS]
-            for p in range(geo[level, HEIGHT] * geo[level, WIDTH]):
-                begin, found = geo[level, UNITS] + p * channels, 0
-                for c in range(channels):
-                    if rows.slopes[n, begin + c] != 0 or rows.radii[n, begin + c] != 0:
-                        rows.active[n, begin + found] = c
-                        found += 1
-                rows.counts[n, geo[level, POSITIONS] + p] = found
+    """Fills `active` and `starts`: the units whose slope or radius is not 0."""
+    geo, found = rows.geo, 0
+    for level in range(top + 1):
+        channels, width = geo[level, CHANNELS], geo[level, WIDTH]
+        for y in range(geo[level, HEIGHT]):
+            row = geo[level, UNITS] + y * width * channels
+            for x in range(width):
+                rows.starts[geo[level, POSITIONS] + y * width + x] = found
+                for unit in range(x * channels, (x + 1) * channels):
+                    rows.active[found] = unit
+                    found += rows.slopes[row + unit] != 0 or rows.radii[row + unit] != 0
+    rows.starts[geo[top + 1, POSITIONS]] = found
 
 
 @compiled
-def seen_from(
-    geo: Array, active: Array, counts: Array, room: Room, j: int, y: int, x: int, group: int, step: int, lanes: int
-) -> int:
-    """What a position of layer `j` sees: for each kernel tap and active channel below, where its values and weight are.
-
-    `active` and `counts` are those of one sample. Fills `seen_values` with places at level `j - 1`, `seen_weights` with
-    offsets into the layer's weights of output channel 0, `step` apart for neighbouring input channels; gives their
-    number.
-    """
-    low, found = j - 1, 0
-    inputs = geo[j, IN]
-    skip = group * inputs
-    height, width, channels = geo[low, HEIGHT], geo[low, WIDTH], geo[low, CHANNELS]
-    units, positions, values = geo[low, UNITS], geo[low, POSITIONS], geo[low, VALUES]
-    y0, x0, wide = room.window[low, 0], room.window[low, 2], room.window[low, 3] - room.window[low, 2]
-    kernel_x, gap_y, gap_x = geo[j, KERNEL_X], geo[j, GAP_Y], geo[j, GAP_X]
-    top, left = y * geo[j, STRIDE_Y] - geo[j, PAD_Y], x * geo[j, STRIDE_X] - geo[j, PAD_X]
-    size = geo[j, OUT] * inputs
-    for ky in range(geo[j, KERNEL_Y]):
-        yy = top + ky * gap_y
-        if yy < 0 or yy >= height:
-            continue
-        for kx in range(kernel_x):
-            xx = left + kx * gap_x
-            if xx < 0 or xx >= width:
-                continue
-            position = yy * width + xx
-            begin = units + position * channels
-            place = values + ((yy - y0) * wide + xx - x0) * channels * lanes
-            tap = (ky * kernel_x + kx) * size - skip * step
-            for i in range(begin, begin + counts[positions + position]):
-                c = active[i]
-                if skip <= c < skip + inputs:
-                    room.seen_values[found] = place + c * lanes
-                    room.seen_weights[found] = tap + c * step
-                    found += 1
-    return found
-
-
-@compiled
-def group_at(geo: Array, active: Array, j: int, begin: int, count: int, group: int) -> tuple[int, int]:
-    """The part of a position's list of active channels at level `j` that one group of layer `j` gives."""
+def of_group(geo: Array, active: Array, j: int, x: int, first: int, end: int, group: int) -> tuple[int, int]:
+    """The part of a position's active units at level `j`, `active[first:end]`, that one group of layer `j` gives."""
     if geo[j, GROUPS] == 1:
-        return begin, count
+        return first, end
     per_group = geo[j, OUT] // geo[j, GROUPS]
-    first = begin
-    while first < begin + count and active[first] < group * per_group:
+    low = x * geo[j, CHANNELS] + group * per_group
+    while first < end and active[first] < low:
         first += 1
-    end = first
-    while end < begin + count and active[end] < (group + 1) * per_group:
-        end += 1
-    return first, end - first
+    last = first
+    while last < end and active[last] < low + per_group:
+        last += 1
+    return first, last

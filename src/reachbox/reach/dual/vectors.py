@@ -10,10 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
+from llvmlite.binding import get_host_cpu_features
 from numba.core import cgutils
 
 INT = ir.IntType(64)
 BITS = 512  # of one vector
+HAS_WIDE_REGISTERS = get_host_cpu_features().get("avx512f", False)
 
 
 class Code:
@@ -36,6 +38,10 @@ class Code:
     def number(self, array: int, position: Any) -> Any:
         """One element of an array."""
         return self.builder.load(self.address(array, position))
+
+    def index(self, array: int, position: Any) -> Any:
+        """One element of a list of places or channels, which are kept as 32 bits."""
+        return self.builder.sext(self.number(array, position), INT)
 
     def load(self, array: int, position: Any) -> Any:
         """Neighbouring elements, as many as there are lanes."""
@@ -78,6 +84,18 @@ class Code:
         name = f"llvm.fabs.v{self.vector.count}f{self.bits}"
         function = self.builder.module.declare_intrinsic(name, (), ir.FunctionType(self.vector, [self.vector]))
         return self.builder.call(function, [value])
+
+    def over_lanes(self, value: Any) -> Any:
+        """The sum of a vector's lanes."""
+        name = f"llvm.vector.reduce.fadd.v{self.vector.count}f{self.bits}"
+        kind = ir.FunctionType(self.element, [self.element, self.vector])
+        function = self.builder.module.declare_intrinsic(name, (), kind)
+        return self.builder.call(function, [ir.Constant(self.element, 0.0), value], fastmath=("reassoc",))
+
+    def add_number(self, value: Any, array: int, position: Any) -> None:
+        """Adds to one element of an array."""
+        address = self.address(array, position)
+        self.builder.store(self.builder.fadd(self.builder.load(address), value), address)
 
     def signed(self, side: Any, value: Any) -> Any:
         """`sign(side) value`, 0 where `side` is 0."""
