@@ -12,11 +12,14 @@ from reachbox.network import Network
 from reachbox.network.operators import Affine, Relu
 from reachbox.reach.dual.chain import Chain, weights_of
 from reachbox.reach.dual.compiled import BYTES, RadiusOfRows, blocks_of_objective, blocks_of_units
+from reachbox.reach.dual.dense import dense_bound, is_small_and_dense
 from reachbox.reach.dual.relu import ReluBand
 
 
 def chain_bound(network: Network, chain: Chain, box: Box, objective: Tensor) -> tuple[Tensor, Tensor]:
     """Centre and radius of the objective `(batch, rows, outputs)` under the dual bound, `(batch, rows)` each."""
+    if is_small_and_dense(network, chain):
+        return dense_bound(network, chain, box, objective)
     grown = _Chain(network, chain, box)
     output = grown.forward()
     centre = (objective @ output.flatten(1).unsqueeze(-1)).squeeze(-1)
