@@ -26,7 +26,7 @@ def demand(holds: Tensor, otherwise: Callable[[], Exception]) -> None:
 
 def all_finite(tensor: Tensor) -> Tensor:
     """Whether every entry is a number, neither NaN nor infinite; bool of one element, in few operations."""
-    return (tensor.abs() < torch.inf).all()
+    return (tensor.detach().abs() < torch.inf).all()
 
 
 @contextmanager

@@ -122,15 +122,12 @@ class Network:
 
     def check_weights(self) -> None:
         """Raises `InputError` for a weight that is NaN or infinite."""
-        weights = {
-            f"node {node.name!r} ({node.operator.name}): {name}": resolve(source)
-            for node in self.nodes
-            for name, source in node.operator.sources().items()
-        }
-        finite = [all_finite(weight) for weight in weights.values()]
+        weights = [(node, name, source) for node in self.nodes for name, source in node.operator.sources().items()]
+        finite = [all_finite(resolve(source)) for _, _, source in weights]
 
         def not_finite() -> InputError:
-            where = next(name for name, ok in zip(weights, finite, strict=True) if not ok)
+            node, name, _ = next(weight for weight, ok in zip(weights, finite, strict=True) if not ok)
+            where = f"node {node.name!r} ({node.operator.name}): {name}"
             return InputError(f"{where} holds NaN or infinity; every weight must be finite")
 
         if finite:

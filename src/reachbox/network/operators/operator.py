@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import cache
 from typing import Self, TypeAlias
 
 import torch
@@ -38,13 +39,18 @@ class Operator(ABC):
 
     def sources(self) -> dict[str, Source]:
         """The weights by field name."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}  # type: ignore[arg-type]
+        fields = {name: getattr(self, name) for name in _field_names(type(self))}
         return {name: value for name, value in fields.items() if isinstance(value, Tensor) or callable(value)}
 
     def map_sources(self, change: Callable[[Source], Source]) -> Self:
         """The same operator with every weight replaced by `change(weight)`."""
         changed = {name: change(source) for name, source in self.sources().items()}
         return dataclasses.replace(self, **changed) if changed else self  # type: ignore[type-var]
+
+
+@cache
+def _field_names(kind: type[Operator]) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))  # type: ignore[arg-type]
 
 
 class Affine(Operator):

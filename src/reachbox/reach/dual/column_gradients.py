@@ -64,10 +64,13 @@ def _through_layer(work: Work, back: Back, k: int, matrix: Array, of_matrix: Arr
     """From level `k` to what entered its layer, and to the layer's matrix `(out, in)`."""
     outputs, inputs = matrix.shape
     back.passed[:inputs] = 0
+    passed, to_passed = work.passed[k - 1], back.passed
     for u in range(outputs):
-        for i in range(inputs):
-            of_matrix[u, i] += back.centre[u] * work.passed[k - 1, i]
-            back.passed[i] += back.centre[u] * matrix[u, i]
+        of_centre = back.centre[u]
+        if of_centre != 0:
+            for i in range(inputs):
+                of_matrix[u, i] += of_centre * passed[i]
+                to_passed[i] += of_centre * matrix[u, i]
     for column in range(work.counts[k - 1], work.counts[k]):
         for u in range(outputs):
             of_matrix[u, work.units[column]] += back.columns[column, u]

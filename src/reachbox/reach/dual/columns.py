@@ -97,8 +97,10 @@ def _through_layer(work: Work, k: int, turned: Array) -> None:
     centre, radius = work.centre[k], work.radius[k]
     radius[:outputs] = 0
     for i in range(inputs):
-        for u in range(outputs):
-            centre[u] += work.passed[k - 1, i] * turned[i, u]
+        passed = work.passed[k - 1, i]
+        if passed != 0:
+            for u in range(outputs):
+                centre[u] += passed * turned[i, u]
     for column in range(work.counts[k]):
         here, size = work.columns[k, column], work.size[column]
         if column >= work.counts[k - 1]:
@@ -107,8 +109,9 @@ def _through_layer(work: Work, k: int, turned: Array) -> None:
             here[:outputs] = 0
             for i in range(inputs):
                 factor = work.slope[k - 1, i] * work.columns[k - 1, column, i]
-                for u in range(outputs):
-                    here[u] += factor * turned[i, u]
+                if factor != 0:
+                    for u in range(outputs):
+                        here[u] += factor * turned[i, u]
         for u in range(outputs):
             radius[u] += abs(here[u]) * size
 
