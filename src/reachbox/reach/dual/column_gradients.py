@@ -101,9 +101,9 @@ def _through_activation(work: Work, back: Back, k: int, units: int, below: float
             of_slope, of_slack = back.passed[u] * c, back.passed[u] + back.size[own]
             for column in range(work.counts[k]):
                 of_slope += back.entering[column, u] * work.columns[k, column, u]
-            bend, ratio = (1 - below) / 2, c / rho
-            back.centre[u] += bend * (of_slope / rho - ratio * of_slack)
-            back.radius[u] = bend * ((1 + ratio * ratio) / 2 * of_slack - ratio / rho * of_slope)
+            bend, ratio, steepening = (1 - below) / 2, c / rho, of_slope / rho
+            back.centre[u] += bend * (steepening - ratio * of_slack)
+            back.radius[u] = bend * ((1 + ratio * ratio) / 2 * of_slack - ratio * steepening)
             own += 1
     for column in range(work.counts[k]):
         for u in range(units):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import Any
 
@@ -32,22 +33,31 @@ def dense_bound(network: Network, chain: Chain, box: Box, objective: Tensor) -> 
     """Centre and radius of the objective `(batch, rows, outputs)` under the dual bound, `(batch, rows)` each."""
     if "dense" not in network.plans:
         network.plans["dense"] = _plan(network, chain)
-    sizes, below, nodes = network.plans["dense"]  # type: ignore[misc]
+    plan = network.plans["dense"]
+    assert isinstance(plan, Plan)
     parameters: list[Tensor | None] = []
-    for index in nodes:
+    for index in plan.nodes:
         operator = network.nodes[index].operator
         assert isinstance(operator, Linear)
         parameters += [resolve(operator.weight), None if operator.bias is None else resolve(operator.bias)]
-    found = DenseBound.apply(box.centre, box.radius, objective, (sizes, below), *parameters)  # type: ignore[no-untyped-call]
+    found = DenseBound.apply(box.centre, box.radius, objective, plan, *parameters)  # type: ignore[no-untyped-call]
     return found[0], found[1]
 
 
-def _plan(network: Network, chain: Chain) -> tuple[tuple[int, ...], tuple[float, ...], tuple[int, ...]]:
-    """Sizes of the levels, the slopes below zero behind each layer, and the layers' nodes."""
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of the levels, the slope below zero behind each layer (1 where nothing bends), and the layers' nodes."""
+
+    sizes: tuple[int, ...]
+    below: tuple[float, ...]
+    nodes: tuple[int, ...]
+
+
+def _plan(network: Network, chain: Chain) -> Plan:
     activations = [None if layer.activation is None else network.nodes[layer.activation - 1] for layer in chain.layers]
     below = [node.operator.negative_slope if node and isinstance(node.operator, Relu) else 1.0 for node in activations]
     sizes = (chain.layers[0].inputs, *(layer.outputs for layer in chain.layers))
-    return sizes, tuple(below), tuple(layer.nodes[0] for layer in chain.layers)
+    return Plan(sizes, tuple(below), tuple(layer.nodes[0] for layer in chain.layers))
 
 
 class DenseBound(torch.autograd.Function):
@@ -55,40 +65,40 @@ class DenseBound(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, centre: Tensor, radius: Tensor, objective: Tensor, plan: Any, *parameters: Tensor | None
+        ctx: Any, centre: Tensor, radius: Tensor, objective: Tensor, plan: Plan, *parameters: Tensor | None
     ) -> Tensor:
         rows = objective.shape[1]
         dense = _dense(plan, rows, parameters, centre)
-        ctx.shape, ctx.dense, ctx.has_bias = centre.shape, dense, [bias is not None for bias in parameters[1::2]]
+        ctx.shape, ctx.dense, ctx.plan = centre.shape, dense, plan
+        ctx.has_bias = [bias is not None for bias in parameters[1::2]]
         ctx.given = tuple(
             np.ascontiguousarray(part.detach().numpy()) for part in (centre.flatten(1), radius.flatten(1), objective)
         )
         found = np.empty((2, len(centre), rows), ctx.given[0].dtype)
-        columns.bounds(dense, *ctx.given, found)
+        centres, radii, objectives = ctx.given
+        columns.bounds(dense, centres, radii, objectives, found)
         return torch.from_numpy(found)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, of_found: Tensor) -> tuple[Tensor | None, ...]:
-        dense, given = ctx.dense, ctx.given
+        dense, given, sizes = ctx.dense, ctx.given, ctx.plan.sizes
         into = Slopes(*(np.zeros_like(part) for part in (*given, dense.weights, dense.biases)))
-        gradients(dense, *given, *np.ascontiguousarray(of_found.numpy()), into)
+        of_centre, of_radius = np.ascontiguousarray(of_found.numpy())
+        centres, radii, objectives = given
+        gradients(dense, centres, radii, objectives, of_centre, of_radius, into)
         parts = [torch.from_numpy(part) for part in into]
-        sizes = [int(size) for size in dense.sizes[:-1]]
         shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
-        weights = [part.reshape(shape) for part, shape in zip(_split(parts[3], shapes), shapes, strict=True)]
-        biases = [part if has else None for part, has in zip(parts[4].split(sizes[1:]), ctx.has_bias, strict=True)]
-        of_parameters = chain.from_iterable(zip(weights, biases, strict=True))
+        flat = torch.split(parts[3], [outputs * inputs for outputs, inputs in shapes])
+        weights = [part.reshape(shape) for part, shape in zip(flat, shapes, strict=True)]
+        biases = zip(torch.split(parts[4], sizes[1:]), ctx.has_bias, strict=True)
+        of_biases = [part if has_bias else None for part, has_bias in biases]
+        of_parameters = chain.from_iterable(zip(weights, of_biases, strict=True))
         return parts[0].reshape(ctx.shape), parts[1].reshape(ctx.shape), parts[2], None, *of_parameters
 
 
-def _split(flat: Tensor, shapes: list[tuple[int, int]]) -> tuple[Tensor, ...]:
-    return flat.split([outputs * inputs for outputs, inputs in shapes])
-
-
-def _dense(plan: Any, rows: int, parameters: tuple[Tensor | None, ...], like: Tensor) -> Dense:
+def _dense(plan: Plan, rows: int, parameters: tuple[Tensor | None, ...], like: Tensor) -> Dense:
     """The parameters as the kernels want them."""
-    sizes, below = plan
     weights = [weight.detach() for weight in parameters[::2] if weight is not None]
     biases = [
         like.new_zeros(len(weight)) if bias is None else bias.detach()
@@ -97,7 +107,7 @@ def _dense(plan: Any, rows: int, parameters: tuple[Tensor | None, ...], like: Te
     begins = [list(accumulate((len(part.flatten()) for part in parts), initial=0)) for parts in (weights, biases)]
     dtype = weights[0].numpy().dtype
     return Dense(
-        np.array([*sizes, rows]), np.array(begins[0]), np.array(begins[1]), np.array(below, dtype),
+        np.array([*plan.sizes, rows]), np.array(begins[0]), np.array(begins[1]), np.array(plan.below, dtype),
         torch.cat([weight.flatten() for weight in weights]).numpy(),
         torch.cat([weight.T.flatten() for weight in weights]).numpy(), torch.cat(biases).numpy(),
     )  # fmt: skip
