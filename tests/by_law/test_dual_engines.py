@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 import reachbox as rb
-from reachbox.reach.dual.chain import chain_of
+from reachbox.reach.dual.chain import chain_of, planned_chain
+from reachbox.reach.dual.dense import is_small_and_dense
 
 
 @st.composite
@@ -61,6 +62,22 @@ def test_both_engines_give_the_same_bounds_and_gradients(
     ours, plain = (bounds(module, box, engine, rows, torch.float64) for engine in ("compiled", "graph"))
     for one, other in zip(ours, plain, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("radius", [0.01, 0.3, 3.0])
+def test_small_dense_networks_have_the_same_bounds_and_gradients(radius: float) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(
+        nn.Linear(4, 25), nn.LeakyReLU(0.1), nn.Linear(25, 20, bias=False), nn.ReLU(), nn.Linear(20, 9), nn.Linear(9, 3)
+    ).double()  # fmt: skip
+    chain = planned_chain(rb.Network.from_module(module, torch.zeros(1, 4)))
+    assert chain is not None
+    assert is_small_and_dense(chain)
+    box = rb.Box.around(torch.randn(6, 4).double(), (radius * torch.tensor([1.0, 0.5, 0.0, 2.0])).requires_grad_())
+    rows = torch.randn(6, 5, 3, dtype=torch.float64, requires_grad=True)
+    ours, plain = (bounds(module, box, engine, rows, torch.float64) for engine in ("compiled", "graph"))
+    for one, other in zip(ours, plain, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -18,7 +18,7 @@ from reachbox.reach.dual.relu import ReluBand
 
 def chain_bound(network: Network, chain: Chain, box: Box, objective: Tensor) -> tuple[Tensor, Tensor]:
     """Centre and radius of the objective `(batch, rows, outputs)` under the dual bound, `(batch, rows)` each."""
-    if is_small_and_dense(network, chain):
+    if is_small_and_dense(chain):
         return dense_bound(network, chain, box, objective)
     grown = _Chain(network, chain, box)
     output = grown.forward()

@@ -22,7 +22,7 @@ from reachbox.reach.dual.columns import Dense, Slopes
 WIDEST = 64  # units of a layer, up to which columns for all of them cost less than anything cleverer
 
 
-def is_small_and_dense(network: Network, chain: Chain) -> bool:
+def is_small_and_dense(chain: Chain) -> bool:
     """Whether a chain has linear layers only, all of them narrow."""
     sizes = [layer.outputs for layer in chain.layers] + [layer.inputs for layer in chain.layers]
     is_dense = all(layer.before[1:] == layer.after[1:] == (1, 1) and layer.groups == 1 for layer in chain.layers)
