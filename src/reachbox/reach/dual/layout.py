@@ -103,7 +103,7 @@ def show_windows(geo: Array, top: int, room: Room) -> None:
             high = (end - 1) * geo[j, STRIDE_Y + axis] - geo[j, PAD_Y + axis]
             high += geo[j, GAP_Y + axis] * (geo[j, KERNEL_Y + axis] - 1) + 1
             window[j - 1, 2 * axis] = max(low, 0)
-            window[j - 1, 2 * axis + 1] = min(high, geo[j - 1, HEIGHT + axis])
+            window[j - 1, 2 * axis + 1] = max(min(high, geo[j - 1, HEIGHT + axis]), window[j - 1, 2 * axis])
     for level in range(top + 1):
         y, x, vectors = window[level, 0], window[level, 2], geo[level, CHANNELS] * lanes
         room.origin[level] = begin - (y * room.wide[level] + x) * vectors
