@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from json import dumps as to_json
+from math import inf
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -34,7 +35,8 @@ from workloads import WORKLOADS, Problem, accuracy, load_data, operations, probl
 
 import reachbox as rb
 from reachbox.data.download import cache_folder
-from reachbox.training.objectives import Objective, Plain, Sensitivity
+from reachbox.training import PRESETS
+from reachbox.training.objectives import Objective, Plain, Robust, Sensitivity
 
 OURS = "reachbox"
 WIDTH_LIMIT, GRADIENT_LIMIT = 1e-5, 1e-4
@@ -298,6 +300,8 @@ def training_tasks(folder: Path) -> Tasks:
         "plain": Plain(),
         "sensitivity": Sensitivity(radius=radius, weight=1e-6),
         "sensitivity, a fifth": Sensitivity(radius=radius, weight=1e-6, subsample=0.2),
+        "robust (K&W)": Robust(radius=radius),
+        "recommended": PRESETS["recommended"].objective(radius).at(inf),
     }
     optimiser = torch.optim.Adam(module.parameters(), lr=0.0)
     generator = torch.Generator().manual_seed(0)
