@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from reachbox.data import Dataset, load
 from reachbox.report.figures import front
@@ -16,6 +17,7 @@ from reachbox.studies.runs import FINAL, Finished, Measured, Plan, finished
 from reachbox.studies.tables.order import order_sentence
 from reachbox.studies.tables.paper import paper_table
 from reachbox.training import PRESETS, Evaluation, Settings
+from reachbox.training.description import describe
 
 
 def test_the_papers_figures() -> None:
@@ -106,3 +108,11 @@ def test_metrics_of_other_weights_are_not_taken(iris: Dataset, tmp_path: Path) -
     first = trained(iris, tmp_path)
     longer = trained(iris, tmp_path, epochs=40)
     assert longer.metrics != first.metrics
+
+
+def test_samples_that_changed_are_described_anew() -> None:
+    samples = torch.zeros(3)
+    before = describe(samples)
+    assert describe(samples) == before
+    samples.add_(1)
+    assert describe(samples) != before

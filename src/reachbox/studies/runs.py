@@ -20,7 +20,7 @@ from reachbox.studies.chapter import Request
 from reachbox.training import Epoch, Evaluation, Preset, State, Step, run
 from reachbox.training.checkpoint import read_checkpoint
 from reachbox.training.description import JSON, describe, fingerprint
-from reachbox.training.run import CHECKPOINT
+from reachbox.training.run import CHECKPOINT, known_run
 from reachbox.training.train import device_words
 
 FINAL = "final.json"
@@ -131,11 +131,18 @@ class _Pace:
 
 
 def brought_to_end(plan: Plan, dataset: Dataset, measured: Measured, request: Request) -> Finished:
-    """A plan's training, from where it stands in its folder to its last epoch and its final metrics."""
+    """A plan's training, from where it stands in its folder to its last epoch and its final metrics.
+
+    With `as_is` it is at its end, and only read.
+    """
     folder = _folder(plan, request)
     module = build(plan.preset.network, dataset.input_shape, dataset.classes, plan.seed).to(request.device)
     objective = plan.preset.objective(dataset.radius(sigma=plan.preset.sigma))
     settings = replace(plan.preset.settings, seed=plan.seed)
+    if request.as_is:
+        state = known_run(folder, module, objective, dataset, settings, evaluations=measured.each)
+        module.load_state_dict(dict(state.module))
+        return Finished(plan, folder, state.history, _final(folder, module, state, measured.final))
 
     def on_step(step: Step) -> None:
         share = (step.epoch - 1 + step.step / step.steps) / step.epochs

@@ -96,6 +96,26 @@ def run(
     return state
 
 
+def known_run(
+    folder: str | os.PathLike[str],
+    module: torch.nn.Module,
+    objective: Objective,
+    dataset: Dataset,
+    settings: Settings,
+    *,
+    evaluations: Mapping[str, Evaluation] = MappingProxyType({}),
+) -> State:
+    """The state of a run in its folder, which is left as it is; `module` is untrained, as `run` took it.
+
+    Raises `InputError`, naming what differs, for another run, `FileError` where there is none or a file is damaged.
+    """
+    place = Path(folder)
+    _check_same(
+        place, _read_description(place / DESCRIPTION), describe_run(module, objective, dataset, settings, evaluations)
+    )
+    return read_checkpoint(place / CHECKPOINT)
+
+
 def in_original_units(network: Network, dataset: Dataset) -> Network:
     """The network of a standardised data set with the standardisation built in: it takes the data as they were."""
     scale, shift = dataset.feature_scale.double(), dataset.feature_shift.double()
@@ -142,9 +162,7 @@ def _claim(place: Path, description: dict[str, JSON], about: Mapping[str, JSON],
     file = place / DESCRIPTION
     if file.exists():
         known = _read_description(file)
-        differs = difference(known["run"], description)
-        if differs:
-            raise InputError(f"{place}: the folder holds another run: {differs}; choose another folder")
+        _check_same(place, known, description)
         if known.get("epochs") == epochs:
             return
         write_atomically(file, _json({**known, "epochs": epochs}))
@@ -161,6 +179,12 @@ def _claim(place: Path, description: dict[str, JSON], about: Mapping[str, JSON],
     except OSError as error:
         raise FileError(f"{place}: cannot be made: {error.strerror or error}") from None
     write_atomically(file, _json(whole))
+
+
+def _check_same(place: Path, known: Mapping[str, JSON], description: dict[str, JSON]) -> None:
+    differs = difference(known["run"], description)
+    if differs:
+        raise InputError(f"{place}: the folder holds another run: {differs}; choose another folder")
 
 
 def _checkpoint(place: Path) -> State | None:
