@@ -9,7 +9,7 @@ from typing import Any
 from reachbox.report import Column, Section, Table
 from reachbox.report.figures import Panel, panels
 from reachbox.report.figures.panels import LINEAR, LOGARITHM, SHARE
-from reachbox.report.numbers import number
+from reachbox.report.numbers import count
 from reachbox.report.section import Figure
 from reachbox.report.spread import Spread, spread_from_log10, spread_number, spread_percent
 from reachbox.report.table import Cell
@@ -95,7 +95,7 @@ def runs_section(table: PaperTable, trained: Trained) -> Section:
     """Every run by itself, with the folder that holds its configuration, its epochs and its metrics."""
     metrics = [f"{table.samples}_{metric}" for metric in (*table.metrics, "PGD_ERR")]
     runs = [(method.name, run) for method in trained.methods for run in trained.runs[method.name]]
-    columns = [Column("method", "method"), Column("seed", "seed", number), Column("run folder", "folder")]
+    columns = [Column("method", "method"), Column("seed", "seed", count), Column("run folder", "folder")]
     columns += [
         Column(name.partition("_")[2], name, SHOWN.get(name.partition("_")[2], spread_number)) for name in metrics
     ]
