@@ -94,5 +94,5 @@ def test_stacked_networks_are_split_one_by_one() -> None:
 
 
 def test_an_engine_that_does_not_exist() -> None:
-    with pytest.raises(rb.InputError, match="'guessing' is unknown; allowed: auto, enumeration, splitting"):
+    with pytest.raises(rb.InputError, match="'guessing' is unknown; allowed: auto, enumeration, splitting, branching"):
         rb.Exact(engine="guessing")

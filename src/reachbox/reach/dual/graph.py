@@ -12,8 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from reachbox.box import Box
 from reachbox.network import Network
 from reachbox.network.operators import Affine, Operator, Relu, Source, resolve
-from reachbox.reach.dual.lead import EVERYTHING, Lead
-from reachbox.reach.dual.patches import Patches
+from reachbox.reach.dual.patches import EVERYTHING, Lead, Patches
 from reachbox.reach.dual.relu import relu_band
 from reachbox.reach.dual.replay import Replays
 from reachbox.reach.dual.windows import Plan, each_unit, is_first, largest, planned, whole

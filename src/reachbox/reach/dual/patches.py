@@ -22,10 +22,86 @@ from reachbox.network.operators import (
     Shape,
     resolve,
 )
-from reachbox.reach.dual.lead import EVERYTHING, Lead
 from reachbox.reach.dual.overlap import AbsoluteSum, Chosen, Overlap
 from reachbox.reach.dual.windows import Sliding, Window, Windows, slidings, whole
 from reachbox.reach.relaxation import Line
+
+EVERYTHING = slice(None)
+
+
+@dataclass(frozen=True)
+class Lead:
+    """Which rows there are: `count` at each place of `grid`, for each sample of a batch.
+
+    All of them, in dimensions `(batch, *grid, count)`; or those `chosen`, int64 `(2, rows)`: each one's sample and
+    place as one number, and which one of its place it is.
+    """
+
+    batch: int
+    grid: tuple[int, ...]
+    count: int
+    chosen: Tensor | None = None
+
+    @property
+    def dimensions(self) -> int:
+        """How many dimensions of a tensor the rows take."""
+        return 1 if self.chosen is not None else len(self.grid) + 2
+
+    def place(self, dimension: int) -> Tensor:
+        """The place of each chosen row along a dimension of the grid."""
+        assert self.chosen is not None
+        behind = prod(self.grid[dimension + 1 :])
+        return self.chosen[0] // behind % self.grid[dimension]
+
+    def seen(self, values: Tensor, windows: Windows) -> Tensor:
+        """What every place sees of `values` `(batch or 1, channels, *sizes)`, `(channels, *window, *lead)`."""
+        count, places = len(windows), self._places(windows)
+        pads = [
+            (-window.start, window.end(number) - size)
+            for window, number, size in zip(windows, places, values.shape[2:], strict=True)
+        ]
+        if any(pad != (0, 0) for pad in pads):
+            values = functional.pad(values, [end for pad in reversed(pads) for end in pad])
+        for dimension, window in enumerate(windows, start=2):
+            values = values.unfold(dimension, window.size, window.step or 1)
+        if count != len(self.grid):  # every place sees the same
+            values = values.reshape(*values.shape[:2], *(1 for _ in self.grid), *values.shape[2 + count :])
+        grid = range(2, 2 + len(self.grid))
+        return values.permute(1, *range(grid.stop, values.ndim), 0, *grid).unsqueeze(-1)
+
+    def of_rows(self, seen: Tensor) -> Tensor:
+        """What `seen` gave, to be multiplied with rows one by one."""
+        if self.chosen is None:
+            return seen
+        entries = seen.shape[: seen.ndim - len(self.grid) - 2]
+        table = seen.expand(*entries, self.batch, *self.grid, 1).reshape(prod(entries), -1)
+        return Chosen.apply(table, self.chosen[0]).reshape(*entries, -1)  # type: ignore[no-untyped-call, no-any-return]
+
+    def split(self, limit: int) -> list[list[tuple[slice, slice]]]:
+        """The rows in parts of about `limit`: for each part of the samples, the parts of the rows."""
+        if self.chosen is not None:
+            return [[(EVERYTHING, part) for part in _slices(self.chosen.shape[1], limit)]]
+        places = prod(self.grid)
+        numbers = _slices(self.count, max(1, limit // places))
+        samples = _slices(self.batch, max(1, limit // (places * self.count)))
+        return [[(some, part) for part in numbers] for some in samples]
+
+    def part(self, samples: slice, rows: slice) -> Lead:
+        """One of the parts that `split` gives."""
+        if self.chosen is not None:
+            return replace(self, chosen=self.chosen[:, rows])
+        batch, count = (len(range(size)[part]) for size, part in ((self.batch, samples), (self.count, rows)))
+        return Lead(batch, self.grid, count)
+
+    def zeros(self, like: Tensor) -> Tensor:
+        """A zero for each row."""
+        shape = (self.batch, *self.grid, self.count) if self.chosen is None else (self.chosen.shape[1],)
+        return like.new_zeros(shape)
+
+    def _places(self, windows: Windows) -> list[int]:
+        if len(windows) != len(self.grid):
+            return [1] * len(windows)
+        return [number if window.step else 1 for window, number in zip(windows, self.grid, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -211,7 +287,7 @@ class Patches:
             coefficients = coefficients.expand(wanted)
             start = torch.arange(self.lead.grid[dimension], device=coefficients.device) * window.step
         else:
-            places, start = lead, self.lead.place_along(dimension) * window.step
+            places, start = lead, self.lead.place(dimension) * window.step
         seen_at = torch.arange(size, device=start.device).unsqueeze(1) - start - window.start
         inside = (seen_at >= 0) & (seen_at < window.size)
         shape = [1] * coefficients.ndim
@@ -225,6 +301,12 @@ class Patches:
 
 
 def _sticks_out(windows: Windows, shape: Shape, lead: Lead) -> bool:
-    places = lead.places(windows)
+    places = lead._places(windows)
     ends = (window.end(number) for window, number in zip(windows, places, strict=True))
     return any(window.start < 0 or end > size for window, end, size in zip(windows, ends, shape[1:], strict=True))
+
+
+def _slices(count: int, step: int) -> list[slice]:
+    if step >= count:
+        return [EVERYTHING]
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -51,6 +52,17 @@ class Answer:
         return Answer(outer, inner, points, ended)
 
 
+def joined(answers: Sequence[Answer], tasks: Integers) -> Answer:
+    """Answers to parts of the tasks as one; `tasks` numbers them, part after part."""
+    order = np.argsort(tasks)
+    return Answer(
+        np.concatenate([answer.outer for answer in answers])[order],
+        np.concatenate([answer.inner for answer in answers])[order],
+        np.concatenate([answer.points for answer in answers])[order],
+        np.concatenate([answer.ended for answer in answers])[order],
+    )
+
+
 @dataclass(frozen=True)
 class Limit:
     """Where the work ends although it is not done: regions and vertices of each task, seconds for all."""
@@ -81,12 +93,7 @@ def solve(program: Program, tasks: Tasks, limit: Limit) -> Answer:
             limits.stop[0] = 1
             threads.shutdown(cancel_futures=True)
             raise
-    return Answer(
-        np.concatenate([answer.outer for answer in answers]),
-        np.concatenate([answer.inner for answer in answers]),
-        np.concatenate([answer.points for answer in answers]),
-        np.concatenate([answer.ended for answer in answers]),
-    )
+    return joined(answers, np.arange(len(tasks)))
 
 
 def compile_enumeration(program: Program, tasks: Tasks) -> None:

@@ -13,31 +13,31 @@ from reachbox.box import Box
 from reachbox.errors import InputError, UnsupportedError
 from reachbox.network import Network
 from reachbox.reach.exact.batch import Answer, Limit, Tasks
-from reachbox.reach.exact.choice import ENGINES, answer
+from reachbox.reach.exact.choice import ENGINES, MOST_ENUMERATED, answer, varying_inputs
 from reachbox.reach.exact.enumeration import SOLVED, STOPPED
 from reachbox.reach.method import Method
 from reachbox.reach.program import Program
 from reachbox.reach.program import lower as lower_network
 from reachbox.reach.result import Kind, Reach
 
-MOST_VARYING_INPUTS = 12
-
 
 @dataclass(frozen=True)
 class Exact(Method):
-    """The exact box of a piecewise linear network, by enumeration of its activation regions or splitting of the input.
+    """The exact box of a piecewise linear network, by the engine that suits it.
 
-    Choose it for networks with few inputs that vary, up to about 8: Iris takes microseconds a sample. All outputs and
-    both sides come from one pass. `lower`, `upper` are proven, rounding included (`docs/exact.md`); `inner_lower`,
-    `inner_upper` are attained at `attaining_lower`, `attaining_upper`. The kind is exact if the two are nowhere more
-    than `tolerance` apart, and sound otherwise.
+    Choose it where few inputs vary, up to about 8: Iris takes microseconds a sample; or where few units have an open
+    sign, up to about 70, whatever the number of inputs. All outputs and both sides are found together. `lower`,
+    `upper` are proven, rounding included (`docs/exact.md`); `inner_lower`, `inner_upper` are attained at
+    `attaining_lower`, `attaining_upper`. The kind is exact if the two are nowhere more than `tolerance` apart, and
+    sound otherwise.
 
-    `engine` is `enumeration`, `splitting` (of the input, by halves), or `auto`: enumeration, and splitting where that
-    would meet too many regions. `time_limit`, in seconds, is for all samples together; `regions`, or boxes that the
-    input is split into, for each one. `status` is `solved`; or `timeout` or `overflow` where a limit came first, with
-    the best bounds proven until then; or `rounding` where the proof leaves more than `tolerance`. Always computes in
-    float64, whatever the dtype asked for; not differentiable.
-    Raises `UnsupportedError` for operators that are not piecewise linear and for too many inputs.
+    `engine` is `enumeration` (of activation regions), `splitting` (of the input, by halves), `branching` (on the signs
+    of units), or `auto`: enumeration where that meets few regions, else splitting of few inputs and branching for many.
+    `time_limit`, in seconds, is for all samples together; `regions`, or parts that the search makes, for each one.
+    `status` is `solved`; or `timeout` or `overflow` where a limit came first, with the best bounds proven until then;
+    or `rounding` where the proof leaves more than `tolerance`. Always computes in float64, whatever the dtype asked
+    for; not differentiable. Raises `UnsupportedError` for operators that are not piecewise linear, and where more than
+    12 inputs vary for enumeration and splitting.
     """
 
     name: ClassVar[str] = "exact"
@@ -70,12 +70,12 @@ class Exact(Method):
         return answer(program, tasks, self.engine, self.tolerance, Limit(self.regions, self.vertices, self.time_limit))
 
     def check_inputs(self, tasks: Tasks) -> None:
-        """Raises `UnsupportedError` where more inputs vary than the method can serve."""
-        varying = int((tasks.lower < tasks.upper).sum(1).max())
-        if varying > MOST_VARYING_INPUTS:
+        """Raises `UnsupportedError` where more inputs vary than the engine can serve."""
+        varying = int(varying_inputs(tasks).max())
+        if self.engine in ("enumeration", "splitting") and varying > MOST_ENUMERATED:
             raise UnsupportedError(
-                f"exact: {varying} inputs vary; at most {MOST_VARYING_INPUTS} are allowed, "
-                "choose 'alpha' or fix the others with radius 0"
+                f"exact: {varying} inputs vary; at most {MOST_ENUMERATED} are allowed for the engine {self.engine!r}, "
+                "choose 'branching' or 'auto'"
             )
 
     def as_reach(self, answer: Answer, input_shape: tuple[int, ...], device: torch.device) -> Reach:
