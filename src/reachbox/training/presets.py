@@ -49,7 +49,11 @@ CHOICES = (
         "20, alike for every method",
         "the default of Kolter and Wong's code; the figures show whether the curves have settled by then",
     ),
-    Choice("l2", f"{L2:g} times the sum of all squared weights, biases too", "lands on the paper's JACOB and SPECTRAL"),
+    Choice(
+        "l2",
+        f"{L2:g} times the sum of all squared weights, biases too",
+        "the paper gives none; with it the baseline's JACOB is near the paper's, its SPECTRAL above",
+    ),
     Choice(
         "radius",
         "sigma times each pixel's range, not clipped to [0, 1]; 0 for the 67 pixels that never vary",
