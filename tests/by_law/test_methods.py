@@ -176,6 +176,21 @@ def test_gradients_at_radius_zero_are_finite(method: str, example: Example) -> N
     assert all(torch.isfinite(gradient).all() for gradient in gradients)
 
 
+@pytest.mark.parametrize("method", DIFFERENTIABLE)
+def test_gradients_of_weights_that_vanish_are_finite(method: str) -> None:
+    """Training lets the weights of idle units decay below the smallest normal float32, whose inverse overflows."""
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 2))
+    sizes = torch.tensor([1e-42, 1e-38, 1e-36, 1e-20, 1.0, 1.0])
+    for layer in (module[0], module[2]):
+        layer.weight.data *= sizes[:, None]
+        layer.bias.data *= 0
+    module[2].weight.data[:, 0] = 0
+    out = rb.reach(module, rb.Box.around(torch.randn(4, 3) / 10, 0.5), method, dtype=torch.float32)
+    gradients = torch.autograd.grad(out.width.sum(), list(module.parameters()), allow_unused=True)
+    assert all(torch.isfinite(gradient).all() for gradient in gradients if gradient is not None)
+
+
 @pytest.mark.parametrize("method", ["interval", "dual", "crown"])
 def test_float32_bounds_are_close_to_float64(method: str, example: Example) -> None:
     module = example.make()

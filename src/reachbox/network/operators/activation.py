@@ -34,9 +34,11 @@ class Relu(Activation):
     def chord(self, lower: Tensor, upper: Tensor) -> Tensor:
         # d = (1 + a) / 2 + (1 - a) c / (2 rho), written as the share of the interval above zero.
         above, below = upper.clamp(min=0), (-lower).clamp(min=0)
-        curved = self.curved(lower, upper)
-        share = above / torch.where(curved, above + below, torch.ones_like(above))
-        share = torch.where(curved, share, (lower >= 0).to(share.dtype))
+        curved, total = self.curved(lower, upper), above + below
+        divides = curved & (total >= torch.finfo(total.dtype).tiny)  # below that a gradient would overflow
+        share = above / torch.where(divides, total, torch.ones_like(total))
+        fixed = torch.where(curved, (above / total).detach(), (lower >= 0).to(share.dtype))
+        share = torch.where(divides, share, fixed)
         return self.negative_slope + (1 - self.negative_slope) * share
 
     def extremes(self, slope: Tensor, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
