@@ -8,8 +8,7 @@ import torch
 from torch import nn
 
 import reachbox as rb
-from reachbox.landscape import PerceptronEnergy, ReLU, Tanh, minimise
-from reachbox.landscape.minimise import Minimiser
+from reachbox.landscape import Minimiser, PerceptronEnergy, ReLU, Tanh, minimise
 from reachbox.studies.energy_sensitivity import Measured, correlation, measured
 from reachbox.studies.refinement import refine
 

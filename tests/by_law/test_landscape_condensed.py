@@ -1,4 +1,4 @@
-"""Laws of networks without their idle units: the same energy, the same index, and Newton's method at the end."""
+"""Laws of networks without idle or repeated units: the same energy, the same index, and Newton's method at the end."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from reachbox.landscape import (
     PerceptronEnergy,
     ReLU,
     Searching,
+    Softplus,
     Status,
     Tanh,
     condense,
@@ -29,6 +30,7 @@ from reachbox.landscape import (
     newton_descent,
     smoothed,
 )
+from reachbox.landscape.energy.unit_symmetry import set_unit_rows, unit_rows
 
 DATA = np.random.default_rng(21)
 INPUTS = DATA.standard_normal((30, 3))
@@ -43,12 +45,12 @@ def with_idle_units() -> tuple[np.ndarray, Condensed]:
     arrays = energy.layout.split(point)
     for layer, unit in ((0, 2), (1, 4)):
         arrays[2 * layer][0][unit], arrays[2 * layer + 1][0][unit], arrays[2 * layer + 2][0][:, unit] = 0.0, 0.0, 0.0
-    return point[0], condense(energy, point[0], parallel=0.0)
+    return point[0], condense(energy, point[0], tolerance=0.0)
 
 
 def test_without_idle_units_energy_and_gradient_are_the_same() -> None:
     point, condensed = with_idle_units()
-    assert all(len(kept) < units for kept, units in zip(condensed.kept, (6, 5), strict=True))
+    assert all(smaller < units for smaller, units in zip(condensed.energy.widths[1:-1], (6, 5), strict=True))
     assert condensed.lift(condensed.point[None])[0] == pytest.approx(point)
     values, gradients = condensed.whole.value_and_gradient(point[None])
     fewer_values, fewer_gradients = condensed.energy.value_and_gradient(condensed.point[None])
@@ -72,9 +74,9 @@ def test_parallel_relu_units_are_one_at_no_more_cost() -> None:
     point = NETWORK.random_points(1, np.random.default_rng(23))
     arrays = NETWORK.layout.split(point)
     arrays[0][0][3], arrays[1][0][3] = 2.5 * arrays[0][0][1], 2.5 * arrays[1][0][1]
-    condensed = condense(NETWORK, point[0], parallel=1e-6)
-    assert 3 not in condensed.kept[0]
+    condensed = condense(NETWORK, point[0], tolerance=1e-6)
     lifted = condensed.lift(condensed.point[None])
+    assert not NETWORK.layout.split(lifted)[0][0][3].any()
     assert NETWORK.logits(lifted) == pytest.approx(NETWORK.logits(point), abs=1e-10)
     assert np.square(lifted).sum() <= np.square(point).sum()
 
@@ -90,9 +92,58 @@ def test_idle_units_stay_idle_in_moves_unless_they_are_revived() -> None:
 
 def test_biases_that_cost_nothing_cannot_be_left_out() -> None:
     free = PerceptronEnergy((3, 4, 2), ReLU(), INPUTS, LABELS, biases_count=False)
-    for energy in (free, PerceptronEnergy((3, 4, 2), Tanh(), INPUTS, LABELS)):
-        with pytest.raises(InputError, match="ReLU and an l2 term that counts biases are needed"):
-            condense(energy, np.zeros(energy.dimension))
+    with pytest.raises(InputError, match="ReLU and an l2 term that counts biases are needed"):
+        condense(free, np.zeros(free.dimension))
+
+
+@pytest.mark.parametrize("activation", [Tanh(), Softplus()])
+@pytest.mark.parametrize("biases_count", [True, False])
+def test_equal_units_stand_as_one(activation: Tanh | Softplus, biases_count: bool) -> None:
+    """Energy, gradient and products are those of the whole; its eigenvalues come from small blocks, each exact."""
+    network = PerceptronEnergy((3, 7, 6, 2), activation, INPUTS, LABELS, l2=0.01, biases_count=biases_count)
+    condensed = with_equal_units(network)
+    assert condensed.energy.multiplicities == ((3, 2, 1, 1), (2, 3, 1))
+    point = condensed.lift(condensed.point[None])
+    values, gradients = network.value_and_gradient(point)
+    fewer_values, fewer_gradients = condensed.energy.value_and_gradient(condensed.point[None])
+    assert fewer_values == pytest.approx(values, rel=1e-12)
+    assert condensed.lift(fewer_gradients) == pytest.approx(gradients, abs=1e-12)
+    vector = np.random.default_rng(26).standard_normal((1, condensed.energy.dimension))
+    product = condensed.energy.hessian_vector(condensed.point[None], vector)
+    assert condensed.lift(product) == pytest.approx(network.hessian_vector(point, condensed.lift(vector)), abs=1e-11)
+    assert condensed.restrict(condensed.lift(vector)) == pytest.approx(vector)
+    assert eigenvalues(network, point[0]) == pytest.approx(np.linalg.eigvalsh(hessian(network, point[0])), abs=1e-11)
+
+
+def with_equal_units(network: PerceptronEnergy) -> Condensed:
+    """Units 0 to 2 and 3 to 4 of the first hidden layer are equal, 0 to 1 and 2 to 4 of the second, some negated."""
+    point = network.random_points(1, np.random.default_rng(25))
+    arrays, minus = network.layout.split(point), -1.0 if network.activation.is_odd else 1.0
+    for _ in range(2):  # what leaves a unit of the first layer enters one of the second
+        for layer, (first, *others) in ((0, (0, 1, 2)), (0, (3, 4)), (1, (0, 1)), (1, (2, 3, 4))):
+            units = unit_rows(arrays, layer)
+            units[others] = units[first] * np.where(np.arange(len(others)) % 2, 1.0, minus)[:, None]
+            set_unit_rows(arrays, layer, units)
+    return condense(network, point[0], tolerance=0.0)
+
+
+def test_a_unit_midway_to_another_leads_to_transition_states(tmp_path: Path) -> None:
+    network = PerceptronEnergy((3, 8, 2), Tanh(), INPUTS, LABELS, l2=0.002)
+    kinds = ("quench", "climb_from_moves", "climb_from_moves")
+    options = Exploration(batch=8, kinds=kinds, searching=Searching.for_networks())  # type: ignore[arg-type]
+    with Database(tmp_path / "moves.db", network.describe()) as database:
+        for progress in explore(network, database, options):
+            if progress.transition_states >= 3 or progress.attempts == 9:
+                break
+        minima = {minimum.id: minimum.found for minimum in database.minima()}
+        states = database.transition_states()
+    assert len(states) >= 3
+    for state in states:
+        values = np.linalg.eigvalsh(hessian(network, state.found.point))
+        assert ((values < -1e-6).sum(), (np.abs(values) <= 1e-6).sum()) == (1, 0)
+        assert all(
+            np.linalg.eigvalsh(hessian(network, minima[end].point))[0] > 1e-6 for end in (state.first, state.second)
+        )
 
 
 def test_newton_s_method_ends_at_minima_and_at_states() -> None:

@@ -10,6 +10,7 @@ import pytest
 from reachbox.errors import InputError
 from reachbox.landscape import (
     Camelback,
+    Condensing,
     Database,
     Exploration,
     LennardJones,
@@ -43,7 +44,7 @@ def test_the_smoothed_loss_differs_by_a_multiple_of_the_width() -> None:
 
 def test_followed_minima_reach_a_width_where_quenches_of_the_loss_itself_stall() -> None:
     options = Minimiser(rms=1e-6, max_steps=4000, max_step=0.5, memory=20)
-    followed = follow_minima(NETWORK, STARTS, Smoothing(minimiser=options))
+    followed = follow_minima(NETWORK, STARTS, Smoothing(condensing=Condensing(options)))
     reached = followed.widths == 1e-3
     assert reached.mean() > minimise(NETWORK, STARTS, options).converged.mean()
     for width in np.unique(followed.widths[np.isfinite(followed.widths)]):

@@ -121,7 +121,7 @@ def test_a_walk_without_temperature_sets_out_from_ever_lower_minima(monkeypatch:
         left_from.append(energy.value_and_gradient(points)[0])
         return perturb(energy, points, size, generator)
 
-    monkeypatch.setattr(import_module("reachbox.landscape.basin_hopping"), "perturb", recorded)
+    monkeypatch.setattr(import_module("reachbox.landscape.descent.basin_hopping"), "perturb", recorded)
     generator = np.random.default_rng(5)
     walk = basin_hopping(CLUSTER, CLUSTER.random_points(8, generator), generator, Hopping(temperature=0.0))
     assert len(list(islice(walk, 9))) == 9

@@ -1,8 +1,8 @@
 """The landscape of an energy: its minima, the transition states between them, and how they connect."""
 
-from reachbox.landscape.basin_hopping import Hopping, basin_hopping
-from reachbox.landscape.condense import Condensed, condense
-from reachbox.landscape.condensed_search import follow_state
+from reachbox.landscape.condensed.condense import Condensed, condense
+from reachbox.landscape.condensed.condensed_search import Condensing
+from reachbox.landscape.condensed.smoothing import Followed, Smoothing, follow_minima, follow_state, smoothed
 from reachbox.landscape.curvature import (
     Certificate,
     Inertia,
@@ -13,7 +13,9 @@ from reachbox.landscape.curvature import (
     inertia,
     lowest_modes,
 )
-from reachbox.landscape.database import Database
+from reachbox.landscape.descent.basin_hopping import Hopping, basin_hopping
+from reachbox.landscape.descent.minimise import Minimiser, Quench, Status, minimise
+from reachbox.landscape.descent.newton import Newton, newton_climb, newton_descent
 from reachbox.landscape.disconnectivity import Basin, barrier, disconnectivity
 from reachbox.landscape.drawing import draw_disconnectivity, draw_energy_histogram, draw_network
 from reachbox.landscape.elastic_band import Band, ElasticBand, elastic_bands
@@ -30,21 +32,19 @@ from reachbox.landscape.energy import (
     Softplus,
     Tanh,
 )
-from reachbox.landscape.explore import Progress, explore
-from reachbox.landscape.export import write_graphml, write_minima_csv, write_transition_states_csv
-from reachbox.landscape.jobs import Exploration
-from reachbox.landscape.minimise import Minimiser, Quench, Status, minimise
-from reachbox.landscape.modes import Landscape, Mode, default_mode, landscape_of
-from reachbox.landscape.newton import Newton, newton_climb, newton_descent
+from reachbox.landscape.exploring.explore import Progress, explore
+from reachbox.landscape.exploring.jobs import Exploration
+from reachbox.landscape.exploring.modes import Landscape, Mode, default_mode, landscape_of
+from reachbox.landscape.exploring.search import Searching
+from reachbox.landscape.exploring.workers import DaskWorkers, LocalWorkers, Workers
 from reachbox.landscape.paths import downhill_ends
-from reachbox.landscape.pele import write_pele
-from reachbox.landscape.search import Crossing, Searching
 from reachbox.landscape.settle import Settled, Settling, settle
-from reachbox.landscape.smoothing import Followed, Smoothing, follow_minima, smoothed
 from reachbox.landscape.stationary_point import StationaryPoint, Tolerance, chao1, distinct_count
-from reachbox.landscape.stored import Attempt, Minimum, Outcome, TransitionState
+from reachbox.landscape.storage.database import Database
+from reachbox.landscape.storage.export import write_graphml, write_minima_csv, write_transition_states_csv
+from reachbox.landscape.storage.pele import write_pele
+from reachbox.landscape.storage.stored import Attempt, Crossing, Minimum, Outcome, TransitionState
 from reachbox.landscape.transition_states import Climb, EigenvectorFollowing, climb, is_transition_state
-from reachbox.landscape.workers import DaskWorkers, LocalWorkers, Workers
 
 __all__ = [
     "Activation",
@@ -55,6 +55,7 @@ __all__ = [
     "Certificate",
     "Climb",
     "Condensed",
+    "Condensing",
     "Crossing",
     "DaskWorkers",
     "Database",

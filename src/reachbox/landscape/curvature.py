@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from reachbox.errors import InputError
-from reachbox.landscape.energy import Array, Energy
+from reachbox.landscape.condensed.condense import condense, has_equal_units
+from reachbox.landscape.condensed.unit_spectrum import spectrum_of_equal_units
+from reachbox.landscape.energy import Array, Energy, PerceptronEnergy
 
 SOFT = 1e-5
 
@@ -41,7 +43,7 @@ def hessian(energy: Energy, point: Array) -> Array:
 
 def eigenvalues(energy: Energy, point: Array) -> Array:
     """The Hessian's eigenvalues at `point` in ascending order, those of the energy's continuous symmetries left out."""
-    return _eigenvalues(hessian(energy, point), energy.zero_modes(point[None])[0])
+    return _spectrum(energy, point)[0]
 
 
 def inertia(energy: Energy, point: Array, threshold: float = 1e-7) -> Inertia:
@@ -69,12 +71,21 @@ def certificate(energy: Energy, point: Array, threshold: float = 1e-7) -> Certif
     """The inertia at `point` with what stands behind it. Raises `InputError` for a negative threshold."""
     if not threshold >= 0:
         raise InputError(f"inertia: the threshold must not be negative, found {threshold}")
-    matrix, rigid = hessian(energy, point), energy.zero_modes(point[None])[0]
-    values = _eigenvalues(matrix, rigid)
+    values, error = _spectrum(energy, point)
     negative, positive = int((values < -threshold).sum()), int((values > threshold).sum())
     signs = Inertia(negative, len(values) - negative - positive, positive, threshold)
-    error = _decrement(matrix + rigid.T @ rigid, energy.value_and_gradient(point[None])[1][0])
     return Certificate(signs, error, values[values < SOFT])
+
+
+def _spectrum(energy: Energy, point: Array) -> tuple[Array, float]:
+    """All eigenvalues, ascending, and the energy's error; of small matrices where units are equal to rounding."""
+    if isinstance(energy, PerceptronEnergy) and has_equal_units(energy, point):
+        condensed = condense(energy, point, tolerance=0.0)
+        _, gradients = condensed.energy.value_and_gradient(condensed.point[None])
+        return spectrum_of_equal_units(condensed), _decrement(condensed.energy.hessian(condensed.point), gradients[0])
+    matrix, rigid = hessian(energy, point), energy.zero_modes(point[None])[0]
+    error = _decrement(matrix + rigid.T @ rigid, energy.value_and_gradient(point[None])[1][0])
+    return _eigenvalues(matrix, rigid), error
 
 
 def _decrement(matrix: Array, gradient: Array) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reachbox.landscape.stored import Minimum, TransitionState
+from reachbox.landscape.storage.stored import Minimum, TransitionState
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 
 from reachbox.landscape.disconnectivity import Basin
 from reachbox.landscape.energy import Array
-from reachbox.landscape.stored import Minimum, TransitionState
+from reachbox.landscape.storage.stored import Minimum, TransitionState
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reachbox.errors import InputError
+from reachbox.landscape.descent.minimise import Minimiser, descend
 from reachbox.landscape.energy import Array, Energy
-from reachbox.landscape.minimise import Minimiser, descend
 
 
 @dataclass(frozen=True)

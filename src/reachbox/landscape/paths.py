@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from reachbox.landscape.descent.minimise import Minimiser, Quench, minimise
 from reachbox.landscape.energy import Array, Energy
-from reachbox.landscape.minimise import Minimiser, Quench, minimise
 
 
 def downhill_ends(

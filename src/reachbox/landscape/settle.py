@@ -8,8 +8,8 @@ import numpy as np
 
 from reachbox.errors import InputError
 from reachbox.landscape.curvature import hessian
+from reachbox.landscape.descent.minimise import Minimiser, minimise
 from reachbox.landscape.energy import Array, Energy
-from reachbox.landscape.minimise import Minimiser, minimise
 from reachbox.landscape.stationary_point import StationaryPoint, certified, stationary_points
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from reachbox.errors import InputError
 from reachbox.landscape.curvature import Inertia, certificate
+from reachbox.landscape.descent.minimise import root_mean_square
 from reachbox.landscape.energy import Array, Energy
-from reachbox.landscape.minimise import root_mean_square
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from reachbox.errors import InputError
 from reachbox.landscape.curvature import inertia, lowest_modes
+from reachbox.landscape.descent.minimise import Minimiser, Objective, Status, descend, root_mean_square
 from reachbox.landscape.energy import Array, Energy
-from reachbox.landscape.minimise import Minimiser, Objective, Status, descend, root_mean_square
 
 Rows: TypeAlias = npt.NDArray[np.intp]
 

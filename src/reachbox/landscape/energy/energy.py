@@ -72,6 +72,13 @@ class Energy(ABC):
         """The points with some of the variables that have fallen idle set going again; a move to leave a minimum by."""
         return points
 
+    def moves(self, points: Array, generator: np.random.Generator) -> tuple[Array, Array]:
+        """Each point midway on a move that suits the surface, and the direction of the move: where climbs begin.
+
+        Without anything known about the surface, nowhere but at the point, and in any direction.
+        """
+        return points.copy(), generator.standard_normal(points.shape)
+
     def scales(self, points: Array) -> Array:
         """How far a typical move goes in each variable, `(replicas, dimension)`."""
         return np.ones_like(points)

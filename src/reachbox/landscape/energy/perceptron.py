@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from reachbox.errors import InputError
-from reachbox.landscape.energy import perceptron_kernel
+from reachbox.landscape.energy import perceptron_kernel, unit_symmetry
 from reachbox.landscape.energy.activation import Activation, ReLU, SmoothedReLU
 from reachbox.landscape.energy.energy import Array, Energy
 from reachbox.landscape.energy.layout import Layout, layered
-from reachbox.landscape.energy.unit_symmetry import nearest_copy
 
 ON_KINK = 1e-6
 MOST_REVIVED = 5
+MIDWAY = (0.3, 0.7)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,10 @@ class PerceptronEnergy(Energy):
     `widths` runs from inputs to outputs. With one output the loss is the binary cross-entropy of its logit. `inputs` is
     `(samples, widths[0])`, `labels` `(samples,)` counts classes from 0. The l2 term counts biases unless told not to.
     A point lists the weights in torch's order. Several times faster than `ModuleEnergy`, which takes any module.
+
+    With `multiplicities`, one for each hidden unit, a unit stands for so many equal ones of a wider network. Its
+    weights are then coordinates of that network's weights along orthonormal directions, so that gradient, Hessian and
+    l2 term are those of the wider network within the space where these units are equal.
     """
 
     widths: tuple[int, ...]
@@ -35,9 +40,11 @@ class PerceptronEnergy(Energy):
     labels: npt.NDArray[np.integer[Any]]
     l2: float = 0.001
     biases_count: bool = True
+    multiplicities: tuple[tuple[int, ...], ...] | None = None
     layout: Layout = field(init=False)
     _problem: perceptron_kernel.Problem = field(init=False, repr=False)
     _penalty: Array = field(init=False, repr=False)
+    _scale: Array | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         inputs = np.asarray(self.inputs, dtype=np.float64)
@@ -54,33 +61,35 @@ class PerceptronEnergy(Energy):
         problem = perceptron_kernel.Problem(widths, columns, labels.astype(np.int64), *bend)
         object.__setattr__(self, "_problem", problem)
         object.__setattr__(self, "_penalty", self.l2 * layout.penalised(self.biases_count))
+        object.__setattr__(
+            self, "_scale", None if self.multiplicities is None else _shares(self.widths, self.multiplicities)
+        )
 
     @property
     def dimension(self) -> int:
         return self.layout.size
 
     def value_and_gradient(self, points: Array) -> tuple[Array, Array]:
-        points = _writable(points)
-        values, gradients = np.empty(len(points)), np.empty_like(points)
-        perceptron_kernel.value_and_gradient(self._problem, points, values, gradients)
+        weights = self._weights(points)
+        values, gradients = np.empty(len(points)), np.empty_like(weights)
+        perceptron_kernel.value_and_gradient(self._problem, weights, values, gradients)
         values += np.square(points) @ self._penalty
-        gradients += 2 * self._penalty * points
-        return values, gradients
+        return values, self._weights(gradients) + 2 * self._penalty * points
 
     def hessian_vector(self, points: Array, vectors: Array) -> Array:
-        points, vectors = _writable(points), _writable(vectors)
-        products = np.empty_like(points)
-        perceptron_kernel.hessian_vectors(self._problem, points, vectors, products)
-        return np.asarray(products + 2 * self._penalty * vectors)
+        weights, rates = self._weights(points), self._weights(vectors)
+        products = np.empty_like(rates)
+        perceptron_kernel.hessian_vectors(self._problem, weights, rates, products)
+        return np.asarray(self._weights(products) + 2 * self._penalty * vectors)
 
     def hessian(self, point: Array) -> Array:
         """The full Hessian; the weights of an idle ReLU unit couple to nothing, which spares their products."""
         moving = np.flatnonzero(self.scales(point[None])[0])
         units, products = np.zeros((len(moving), self.dimension)), np.empty((len(moving), self.dimension))
         units[np.arange(len(moving)), moving] = 1.0
-        perceptron_kernel.hessian_vectors(self._problem, _writable(point[None]), units, products)
+        perceptron_kernel.hessian_vectors(self._problem, self._weights(point[None]), self._weights(units), products)
         matrix = np.zeros((self.dimension, self.dimension))
-        matrix[moving] = products
+        matrix[moving] = self._weights(products)
         return np.asarray((matrix + matrix.T) / 2 + np.diag(2 * self._penalty))
 
     def logits(self, points: Array, inputs: Array | None = None) -> Array:
@@ -89,7 +98,7 @@ class PerceptronEnergy(Energy):
 
     def pre_activations(self, points: Array, inputs: Array | None = None) -> list[Array]:
         """What enters the activations of each hidden layer, and the outputs; each `(replicas, units, samples)`."""
-        arrays = self.layout.split(np.ascontiguousarray(points))
+        arrays = self.layout.split(self._weights(points))
         a, entering = self._problem.columns if inputs is None else np.ascontiguousarray(inputs.T), []
         for weight, bias in zip(arrays[::2], arrays[1::2], strict=True):
             entering.append(weight @ a + bias[:, :, None])
@@ -130,6 +139,18 @@ class PerceptronEnergy(Energy):
                 np.moveaxis(array, axis, 1)[chosen] = np.moveaxis(drawn, axis, 1)[chosen]
         return points
 
+    def moves(self, points: Array, generator: np.random.Generator) -> tuple[Array, Array]:
+        """A hidden unit midway between its own weights and those of another unit of its layer that is not the same."""
+        starts, directions = points.copy(), np.zeros_like(points)
+        for start, direction in zip(starts, directions, strict=True):
+            layer = int(generator.integers(len(self.widths) - 2))
+            units, moved = (unit_symmetry.unit_rows(self.layout.split(row[None]), layer) for row in (start, direction))
+            unit, step = unit_symmetry.step_to_another(units, self.activation.is_odd, generator)
+            moved[unit] = step
+            unit_symmetry.set_unit_rows(self.layout.split(direction[None]), layer, moved)
+            start += generator.uniform(*MIDWAY) * direction
+        return starts, directions
+
     def _around(self, points: Array) -> list[list[tuple[Array, int]]]:
         """For each hidden layer the arrays that enter and leave its units, with the axis that counts the units."""
         arrays = self.layout.split(points)
@@ -143,7 +164,7 @@ class PerceptronEnergy(Energy):
         return [~np.any([_any_but(array, axis) for array, axis in part], axis=0) for part in self._around(points)]
 
     def align(self, point: Array, reference: Array) -> Array:
-        return nearest_copy(point, reference, self.layout, self.activation.is_odd)
+        return unit_symmetry.nearest_copy(point, reference, self.layout, self.activation.is_odd)
 
     def describe(self) -> dict[str, object]:
         data = hashlib.sha256(self._problem.columns.tobytes() + self._problem.labels.tobytes()).hexdigest()
@@ -156,6 +177,11 @@ class PerceptronEnergy(Energy):
             "data": data,
         }
 
+    def _weights(self, coordinates: Array) -> Array:
+        """The weights that units of the multiplicities have, as the machine code was compiled for."""
+        scaled = coordinates if self._scale is None else coordinates * self._scale
+        return np.require(scaled, np.float64, ["C", "W"])
+
     @property
     def _has_kinks(self) -> bool:
         return isinstance(self.activation, ReLU | SmoothedReLU)
@@ -167,6 +193,14 @@ def _any_but(array: Array, axis: int) -> npt.NDArray[np.bool_]:
     return np.asarray((array != 0).any(axis=others))
 
 
-def _writable(array: Array) -> Array:
-    """The array itself or a copy, as the machine code was compiled for."""
-    return np.require(array, np.float64, ["C", "W"])
+def _shares(widths: tuple[int, ...], multiplicities: tuple[tuple[int, ...], ...]) -> Array:
+    """Weights over coordinates: the root of the units that a weight comes from over those it goes to, `(dimension,)`.
+
+    With copies `m` going to copies `n`, each weight `w` occurs `m n` times, so that its coordinate is `sqrt(m n) w`;
+    and what enters a unit is `m w` times an activation. A bias occurs `n` times.
+    """
+    counts = [np.ones(widths[0]), *(np.array(layer, dtype=np.float64) for layer in multiplicities), np.ones(widths[-1])]
+    parts = []
+    for before, after in pairwise(counts):
+        parts += [np.sqrt(before[None, :] / after[:, None]).ravel(), 1 / np.sqrt(after)]
+    return np.concatenate(parts)

@@ -15,9 +15,8 @@ import numpy as np
 from reachbox.errors import FileError, InputError
 from reachbox.landscape.curvature import Inertia
 from reachbox.landscape.energy import Array
-from reachbox.landscape.search import Crossing
 from reachbox.landscape.stationary_point import Catalogue, StationaryPoint, Tolerance
-from reachbox.landscape.stored import Attempt, Minimum, Outcome, TransitionState
+from reachbox.landscape.storage.stored import Attempt, Crossing, Minimum, Outcome, TransitionState
 
 VERSION = 1
 SCHEMA = """

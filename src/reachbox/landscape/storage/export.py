@@ -9,7 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from reachbox.landscape.stationary_point import StationaryPoint
-from reachbox.landscape.stored import Minimum, TransitionState
+from reachbox.landscape.storage.stored import Minimum, TransitionState
 
 LEVELS = (1e-7, 1e-6, 1e-5)
 COLUMNS = [

@@ -6,23 +6,25 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
 from reachbox.errors import InputError
-from reachbox.landscape.basin_hopping import Hopping, basin_hopping
-from reachbox.landscape.database import Database
+from reachbox.landscape.descent.basin_hopping import Hopping, basin_hopping
+from reachbox.landscape.descent.minimise import minimise
 from reachbox.landscape.disconnectivity import disconnectivity
 from reachbox.landscape.elastic_band import ElasticBand, elastic_bands
 from reachbox.landscape.energy import Array, Energy, perturb
-from reachbox.landscape.minimise import minimise
-from reachbox.landscape.search import Search, Searching
+from reachbox.landscape.exploring.search import Search, Searching
 from reachbox.landscape.stationary_point import Catalogue
-from reachbox.landscape.stored import Minimum, Outcome
+from reachbox.landscape.storage.database import Database
+from reachbox.landscape.storage.stored import Minimum, Outcome
 
-Kind: TypeAlias = Literal["quench", "kick", "hop", "climb_from_minima", "climb_from_random", "connect"]
-KINDS: tuple[Kind, ...] = ("quench", "kick", "hop", "climb_from_minima", "climb_from_random", "connect")
+Kind: TypeAlias = Literal[
+    "quench", "kick", "hop", "climb_from_minima", "climb_from_moves", "climb_from_random", "connect"
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ def run(energy: Energy, options: Exploration, job: Job) -> Outcome:
     elif job.kind == "connect":
         _connect(search, options, job)
     else:
-        starts = _climbing_starts(energy, options, job, generator)
-        search.climb(starts, generator.standard_normal(starts.shape))
+        midway = job.kind == "climb_from_moves"
+        search.climb(*_climbing_starts(energy, options, job, generator), midway=midway)
     seconds = time.perf_counter() - begin
     return Outcome(job.kind, job.seed, search.minima, search.crossings, job.searched, dict(search.counts), seconds)
 
@@ -141,12 +143,20 @@ def _connect(search: Search, options: Exploration, job: Job) -> None:
     search.climb(summits, tangents)
 
 
-def _climbing_starts(energy: Energy, options: Exploration, job: Job, generator: np.random.Generator) -> Array:
+def _climbing_starts(
+    energy: Energy, options: Exploration, job: Job, generator: np.random.Generator
+) -> tuple[Array, Array]:
+    """Where to start, and in which direction to look for the mode."""
+    if job.kind == "climb_from_moves" and job.starts is not None:
+        return energy.moves(job.starts, generator)
     if job.starts is not None:
         sizes = options.noise * generator.uniform(0.2, 1.0, len(job.starts))
-        return perturb(energy, job.starts, sizes, generator)
-    starts = energy.random_points(options.batch, generator)
-    return minimise(energy, starts, replace(options.searching.minimiser, max_steps=options.relaxation_steps)).points
+        starts = perturb(energy, job.starts, sizes, generator)
+    else:
+        starts = energy.random_points(options.batch, generator)
+        relaxation = replace(options.searching.minimiser, max_steps=options.relaxation_steps)
+        starts = minimise(energy, starts, relaxation).points
+    return starts, generator.standard_normal(starts.shape)
 
 
 def _unconnected_pairs(

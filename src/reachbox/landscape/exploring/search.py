@@ -9,25 +9,23 @@ import numpy as np
 import numpy.typing as npt
 
 from reachbox.errors import InputError
-from reachbox.landscape.condense import condense
-from reachbox.landscape.condensed_search import climb_condensed, condensed_ends, follow_state
-from reachbox.landscape.energy import Array, Energy
-from reachbox.landscape.minimise import Minimiser, Quench, Status, minimise
-from reachbox.landscape.newton import Newton
+from reachbox.landscape.condensed.condense import condense, is_condensable
+from reachbox.landscape.condensed.condensed_search import (
+    Condensing,
+    climb_condensed,
+    condensed_descents,
+    condensed_ends,
+    follow_condensed,
+)
+from reachbox.landscape.condensed.smoothing import Smoothing, follow_minima, follow_state
+from reachbox.landscape.descent.minimise import Minimiser, Quench, Status, minimise
+from reachbox.landscape.descent.newton import Newton
+from reachbox.landscape.energy import Array, Energy, PerceptronEnergy
 from reachbox.landscape.paths import downhill_ends
 from reachbox.landscape.settle import Settled, Settling, settle
-from reachbox.landscape.smoothing import Smoothing, follow_minima, smoothed
 from reachbox.landscape.stationary_point import Catalogue, StationaryPoint, certified, stationary_points
+from reachbox.landscape.storage.stored import Crossing
 from reachbox.landscape.transition_states import Climb, EigenvectorFollowing, climb
-
-
-@dataclass(frozen=True, eq=False)
-class Crossing:
-    """A transition state and the minima at its two downhill ends, which can be one and the same."""
-
-    state: StationaryPoint
-    first: StationaryPoint
-    second: StationaryPoint
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,10 @@ class Searching:
 
     Eigenvalues within `threshold` of zero are flat; a point with such a direction, beyond the zero modes of the
     energy's symmetry, is not kept. Where not `strict`, every converged point is kept, and no inertia is computed:
-    counts of such points say nothing about how many minima exist. With `smoothing`, for ReLU networks, quenches from
-    random starts follow the width of the bend down to that of the energy. With `settling` a new minimum is pushed off
-    its directions of negative curvature first, and kept if it settles, whatever its inertia.
+    counts of such points say nothing about how many minima exist. With `condensing` perceptrons are searched in the
+    space of the units that matter. With `smoothing`, for ReLU networks, quenches from random starts follow the width of
+    the bend down to that of the energy. With `settling` a new minimum is pushed off its directions of negative
+    curvature first, and kept if it settles, whatever its inertia.
     """
 
     minimiser: Minimiser = field(default_factory=lambda: Minimiser(rms=1e-7))
@@ -46,6 +45,7 @@ class Searching:
     push: float = 0.05
     threshold: float = 1e-3
     strict: bool = True
+    condensing: Condensing | None = None
     smoothing: Smoothing | None = None
     settling: Settling | None = None
 
@@ -55,23 +55,25 @@ class Searching:
 
     @classmethod
     def for_networks(cls, rms: float = 1e-6) -> Searching:
-        """The settings that suit the losses of neural networks with smooth activations."""
-        minimiser = Minimiser(rms=rms, max_step=0.5, memory=20)
-        return cls(minimiser, EigenvectorFollowing.for_networks(rms), push=0.1, threshold=1e-6)
-
-    @classmethod
-    def for_smoothed_relu(cls, width: float, rms: float = 1e-7) -> Searching:
-        """Certified minima and transition states of a ReLU network, bent smoothly over `width`.
+        """The settings that suit the losses of neural networks with smooth activations.
 
         Minima are quenched ten times tighter than `rms`, to which transition states converge.
         """
+        minimiser = Minimiser(rms=rms, max_step=0.5, memory=20)
+        descent = replace(Condensing().minimiser, rms=rms / 10)
+        condensing = Condensing(descent, Newton(rms=rms / 10, max_steps=100))
+        following = EigenvectorFollowing.for_networks(rms)
+        return cls(minimiser, following, push=0.1, threshold=1e-6, condensing=condensing)
+
+    @classmethod
+    def for_smoothed_relu(cls, width: float, rms: float = 1e-7) -> Searching:
+        """Certified minima and transition states of a ReLU network, bent smoothly over `width`."""
         own = cls.for_networks(rms)
         widths = tuple(wider for wider in Smoothing().widths if wider > width)
-        descent = replace(Smoothing().minimiser, rms=rms / 10)
-        smoothing = Smoothing((*widths, width), descent, Newton(rms=rms / 10, max_steps=100))
-        following = replace(own.following, rms=1e-5)
+        assert own.condensing is not None
+        smoothing = Smoothing((*widths, width), own.condensing)
         settling = Settling(minimiser=own.minimiser)
-        return replace(own, following=following, threshold=1e-7, smoothing=smoothing, settling=settling)
+        return replace(own, threshold=1e-7, smoothing=smoothing, settling=settling)
 
     @classmethod
     def as_published(cls, rms: float = 1e-3) -> Searching:
@@ -81,7 +83,7 @@ class Searching:
         a quench that has not converged after a thousand steps has stalled on one.
         """
         own = cls.for_networks(rms)
-        return replace(own, minimiser=replace(own.minimiser, max_steps=1000), strict=False)
+        return replace(own, minimiser=replace(own.minimiser, max_steps=1000), strict=False, condensing=None)
 
 
 class Search:
@@ -97,13 +99,14 @@ class Search:
         self.minima: list[StationaryPoint] = []
         self.crossings: list[Crossing] = []
         self.counts: Counter[str] = Counter()
+        self._condensing = options.condensing if is_condensable(energy) else None
         self._minima = _Certifier(energy, options, minima)
         self._states = _Certifier(energy, options, states)
 
     def quench(self, starts: Array, widest: Array | None = None) -> None:
         """Minimise each start; on a smoothed loss from the bend `widest` `(replicas,)` of each down to its own."""
         if self.options.smoothing is None:
-            self.keep(minimise(self.energy, starts, self.options.minimiser))
+            self.keep(self._descended(starts))
             return
         followed = follow_minima(self.energy, starts, self.options.smoothing, widest)
         reached = followed.widths == self.options.smoothing.widths[-1]
@@ -116,13 +119,15 @@ class Search:
         self.counts["converged"] += int(quench.converged.sum())
         self.minima += [found for found in self._found_minima(quench) if found is not None]
 
-    def climb(self, starts: Array, guesses: Array) -> None:
-        """Climb from each start, and walk down both sides of every transition state that is reached."""
-        end = self._climbed(starts, guesses)
+    def climb(self, starts: Array, guesses: Array, midway: bool = False) -> None:
+        """Climb from each start, and walk down both sides of every new transition state that is reached.
+
+        `midway` promises that starts lie between minima and guesses point from one to the other.
+        """
+        end = self._followed_up(starts, guesses) if midway and self._condensing else self._climbed(starts, guesses)
         self.counts["searches"] += len(starts)
         self.counts["converged"] += int(end.converged.sum())
-        states, rows = self._found_states(end)
-        self.counts["transition_states"] += len(states)
+        states, rows = self._new_states(end)
         if not states:
             return
         sides = self._ends(end.points[rows], end.modes[rows])
@@ -130,21 +135,33 @@ class Search:
         for state, mode, first, second in pairs:
             self._connect(state, mode, first, second)
 
+    def _descended(self, starts: Array) -> Quench:
+        if self._condensing is None:
+            return minimise(self.energy, starts, self.options.minimiser)
+        return condensed_descents(self._network, starts, self._condensing)
+
     def _climbed(self, starts: Array, guesses: Array) -> Climb:
-        smoothing = self.options.smoothing
-        if smoothing is None:
+        if self._condensing is None:
             return climb(self.energy, starts, guesses, self.options.following)
-        network = smoothed(self.energy, smoothing.widths[-1])
-        newton = replace(smoothing.newton, rms=self.options.minimiser.rms)
-        return climb_condensed(network, starts, guesses, self.options.following, newton)
+        newton = replace(self._condensing.newton, rms=self.options.minimiser.rms)
+        return climb_condensed(self._network, starts, guesses, self.options.following, newton)
+
+    def _followed_up(self, starts: Array, directions: Array) -> Climb:
+        assert self._condensing is not None
+        newton = replace(self._condensing.newton, rms=self.options.minimiser.rms)
+        return follow_condensed(self._network, starts, directions, replace(self._condensing, newton=newton))
 
     def _ends(self, states: Array, modes: Array) -> tuple[Quench, Quench]:
-        smoothing, longest = self.options.smoothing, self.options.following.tangent.max_step
-        if smoothing is None:
+        longest = self.options.following.tangent.max_step
+        if self._condensing is None:
             descent = replace(self.options.minimiser, max_step=longest)
             return downhill_ends(self.energy, states, modes, self.options.push, descent)
-        network = smoothed(self.energy, smoothing.widths[-1])
-        return condensed_ends(network, states, modes, self.options.push, smoothing, longest)
+        return condensed_ends(self._network, states, modes, self.options.push, self._condensing, longest)
+
+    @property
+    def _network(self) -> PerceptronEnergy:
+        assert isinstance(self.energy, PerceptronEnergy)
+        return self.energy
 
     def _connect(
         self, state: StationaryPoint, mode: Array, first: StationaryPoint | None, second: StationaryPoint | None
@@ -157,11 +174,11 @@ class Search:
         self.minima += [found for found in (first, second) if found is not None]
 
     def _followed(self, state: StationaryPoint, mode: Array) -> StationaryPoint:
-        """A new state of a smoothed loss with the width down to which it survives."""
+        """A state of a smoothed loss with the width down to which it survives."""
         smoothing = self.options.smoothing
-        if smoothing is None or self._states.was_known(state):
+        if smoothing is None:
             return state
-        reached = follow_state(self.energy, state.point, mode, smoothing.widths[-1], smoothing.newton)
+        reached = follow_state(self.energy, state.point, mode, smoothing.widths[-1], smoothing.condensing.newton)
         return replace(state, width=reached)
 
     def _found_minima(self, quench: Quench) -> list[StationaryPoint | None]:
@@ -183,17 +200,24 @@ class Search:
         """`settle` in the space of the units that are not idle: the others have no direction of negative curvature."""
         if self.options.smoothing is None:
             return settle(self.energy, point, options)
-        condensed = condense(smoothed(self.energy, self.options.smoothing.widths[-1]), point, parallel=0.0)
+        condensed = condense(self._network, point, tolerance=0.0)
         settled = settle(condensed.energy, condensed.point, options)
         (lifted,) = stationary_points(self.energy, condensed.lift(settled.found.point[None]))
         return replace(settled, found=lifted)
 
-    def _found_states(self, end: Climb) -> tuple[list[StationaryPoint], npt.NDArray[np.intp]]:
-        """The strict transition states, and the rows in which they stand."""
-        rows = np.flatnonzero(end.converged)
-        checked = [self._states.check(point) for point in stationary_points(self.energy, end.points[rows])]
-        strict = [_is_transition_state(point) for point in checked]
-        return [point for point, kept in zip(checked, strict, strict=True) if kept], rows[np.array(strict, dtype=bool)]
+    def _new_states(self, end: Climb) -> tuple[list[StationaryPoint], npt.NDArray[np.intp]]:
+        """The strict transition states not met before, and the rows in which they stand."""
+        states, rows = [], []
+        for row, point in zip(
+            np.flatnonzero(end.converged), stationary_points(self.energy, end.points[end.converged]), strict=True
+        ):
+            is_known = self._states.is_known(point)
+            checked = self._states.check(point)
+            self.counts["transition_states"] += is_known or _is_transition_state(checked)
+            if not is_known and _is_transition_state(checked):
+                states.append(checked)
+                rows.append(row)
+        return states, np.array(rows, dtype=np.intp)
 
 
 def _barrier(state: StationaryPoint, first: StationaryPoint, second: StationaryPoint) -> float:
@@ -221,10 +245,6 @@ class _Certifier:
     def is_known(self, point: StationaryPoint) -> bool:
         """Whether the point was known before or has been met since."""
         return self._known.find(point) is not None or self._met.find(point) is not None
-
-    def was_known(self, point: StationaryPoint) -> bool:
-        """Whether the point was known before."""
-        return self._known.find(point) is not None
 
     def check(self, point: StationaryPoint) -> StationaryPoint:
         """The point as it is where it is known, else with its inertia."""

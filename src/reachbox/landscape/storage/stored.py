@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from reachbox.landscape.search import Crossing
 from reachbox.landscape.stationary_point import StationaryPoint
+
+
+@dataclass(frozen=True, eq=False)
+class Crossing:
+    """A transition state and the minima at its two downhill ends, which can be one and the same."""
+
+    state: StationaryPoint
+    first: StationaryPoint
+    second: StationaryPoint
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reachbox.errors import InputError
+from reachbox.landscape.descent.minimise import Minimiser, Quench, minimise
 from reachbox.landscape.energy import Array, Energy, perturb
-from reachbox.landscape.minimise import Minimiser, Quench, minimise
 
 ADAPTATION = 1.1
 

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from reachbox.landscape.stored import Minimum, TransitionState
+from reachbox.landscape.storage.stored import Minimum, TransitionState
 
 SCHEMA_VERSION = 2
 POINT = (

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reachbox.errors import InputError
-from reachbox.landscape.descent_kernel import Memory, judge, propose
+from reachbox.landscape.descent.descent_kernel import Memory, judge, propose
 from reachbox.landscape.energy import Array, Energy
 
 Objective: TypeAlias = Callable[[Array, npt.NDArray[np.intp]], tuple[Array, Array]]

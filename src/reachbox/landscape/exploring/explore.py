@@ -7,11 +7,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 
 from reachbox.errors import InputError
-from reachbox.landscape.database import Database
 from reachbox.landscape.energy import Energy
-from reachbox.landscape.jobs import Exploration, Job, plan, run
-from reachbox.landscape.stored import Outcome
-from reachbox.landscape.workers import Workers
+from reachbox.landscape.exploring.jobs import Exploration, Job, plan, run
+from reachbox.landscape.exploring.workers import Workers
+from reachbox.landscape.storage.database import Database
+from reachbox.landscape.storage.stored import Outcome
 
 LOST = "lost"
 LOST_IN_A_ROW = 3

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reachbox.errors import InputError
+from reachbox.landscape.condensed.condense import is_condensable
+from reachbox.landscape.condensed.smoothing import smoothed
 from reachbox.landscape.energy import Energy, PerceptronEnergy, ReLU
-from reachbox.landscape.jobs import Exploration, Kind
-from reachbox.landscape.search import Searching
-from reachbox.landscape.smoothing import smoothed
+from reachbox.landscape.exploring.jobs import Exploration, Kind
+from reachbox.landscape.exploring.search import Searching
 
 
 class Mode(StrEnum):
@@ -21,6 +22,7 @@ class Mode(StrEnum):
 
 
 CLIMBING: tuple[Kind, ...] = ("quench", "climb_from_minima", "climb_from_minima", "climb_from_minima")
+MOVING: tuple[Kind, ...] = ("quench", *("climb_from_moves",) * 7)
 KICKING: tuple[Kind, ...] = ("quench", "kick", "kick", "kick")
 WIDE_BEND = 0.1
 RMS = {Mode.SMOOTH: 1e-7, Mode.SMOOTHED: 1e-7, Mode.PAPER: 1e-3}
@@ -61,7 +63,8 @@ def landscape_of(
     if mode is Mode.SMOOTHED:
         return _smoothed(network, 1e-3 if width is None else width, rms, seed)
     searching = Searching.for_networks(rms) if mode is Mode.SMOOTH else Searching.as_published(rms)
-    kinds: tuple[Kind, ...] = CLIMBING if mode is Mode.SMOOTH else ("quench",)
+    climbing = MOVING if is_condensable(network) else CLIMBING
+    kinds: tuple[Kind, ...] = climbing if mode is Mode.SMOOTH else ("quench",)
     batch = 8 if mode is Mode.SMOOTH else 32
     return Landscape(network, Exploration(seed=seed, batch=batch, kinds=kinds, searching=searching), mode)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from reachbox.errors import InputError
+from reachbox.landscape.descent.minimise import Quench, Status, root_mean_square
 from reachbox.landscape.energy import Array, Energy
-from reachbox.landscape.minimise import Quench, Status, root_mean_square
 
 SHORTEST = 1e-14
 

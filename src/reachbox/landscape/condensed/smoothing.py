@@ -1,4 +1,4 @@
-"""Minima of ReLU networks: found on a smoothed loss, and followed as the smoothing shrinks."""
+"""ReLU networks on a smoothed loss: minima and transition states, followed as the smoothing shrinks."""
 
 from __future__ import annotations
 
@@ -8,27 +8,23 @@ from itertools import pairwise
 import numpy as np
 
 from reachbox.errors import InputError
-from reachbox.landscape.condense import PARALLEL, Condensed, condense
+from reachbox.landscape.condensed.condense import condense
+from reachbox.landscape.condensed.condensed_search import Condensing, descend_condensed
+from reachbox.landscape.descent.newton import Newton, newton_climb
 from reachbox.landscape.energy import Array, Energy, PerceptronEnergy, ReLU, SmoothedReLU
-from reachbox.landscape.minimise import Minimiser, Quench, minimise
-from reachbox.landscape.newton import Newton, newton_descent
 
-ROUNDS = 12
+WIDTH_RATIO = 0.7
+NARROWEST = 1e-3
+LEAST_OVERLAP = 0.9
+LEAST_CURVATURE = 1e-7
 
 
 @dataclass(frozen=True)
 class Smoothing:
-    """How to follow a minimum: the `widths` of the bend, from wide to narrow, and how to descend at each.
-
-    A descent takes turns: idle and parallel units are left out, `minimiser` goes as far as it gets, and where few
-    variables are left, `newton_variables` at most, Newton's method does the rest. `parallel` is the angle in radians.
-    """
+    """How to follow a minimum: the `widths` of the bend, from wide to narrow, and how to descend at each."""
 
     widths: tuple[float, ...] = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
-    minimiser: Minimiser = field(default_factory=lambda: Minimiser(rms=1e-7, max_steps=600, max_step=0.5, memory=20))
-    newton: Newton = field(default_factory=lambda: Newton(rms=1e-7, max_steps=100))
-    newton_variables: int = 400
-    parallel: float = PARALLEL
+    condensing: Condensing = field(default_factory=Condensing)
 
     def __post_init__(self) -> None:
         falling = all(later < earlier for earlier, later in pairwise(self.widths))
@@ -74,7 +70,7 @@ def follow_minima(
     for row, point in enumerate(starts):
         begin = np.inf if widest is None else widest[row]
         for width in (width for width in options.widths if width <= begin or width == options.widths[-1]):
-            condensed, quench = descend_condensed(smoothed(network, width), point, options)
+            condensed, quench = descend_condensed(smoothed(network, width), point, options.condensing)
             point = condensed.lift(quench.points)[0]
             if quench.converged[0]:
                 result.points[row], result.widths[row] = point, width
@@ -83,18 +79,22 @@ def follow_minima(
     return result
 
 
-def descend_condensed(energy: PerceptronEnergy, point: Array, options: Smoothing) -> tuple[Condensed, Quench]:
-    """Descend from `point` `(dimension,)` until no unit can be left out any more; the quench is of the smaller one."""
-    smaller = condense(energy, point, options.parallel)
-    for _ in range(ROUNDS):
-        condensed = smaller
-        quench = minimise(condensed.energy, condensed.point[None], options.minimiser)
-        smaller = condense(energy, condensed.lift(quench.points)[0], options.parallel)
-        stays = smaller.energy.dimension == condensed.energy.dimension
-        if stays and not quench.converged[0] and condensed.energy.dimension <= options.newton_variables:
-            quench = newton_descent(condensed.energy, quench.points, options.newton)
-            smaller = condense(energy, condensed.lift(quench.points)[0], options.parallel)
-            stays = smaller.energy.dimension == condensed.energy.dimension
-        if stays and quench.converged[0]:
+def follow_state(network: Energy, point: Array, mode: Array, width: float, newton: Newton) -> float:
+    """The narrowest bend down to which a transition state can be followed from `width`, by steps of a third.
+
+    A step counts where Newton's method converges, the Hessian has exactly one negative eigenvalue, and the eigenvector
+    overlaps by more than 0.9 with that of the step before: without the last a search slips to other states.
+    """
+    reached, point, mode = width, point[None], mode[None]
+    while reached * WIDTH_RATIO >= NARROWEST:
+        energy = smoothed(network, reached * WIDTH_RATIO)
+        condensed = condense(energy, point[0], tolerance=0.0)
+        before = condensed.restrict(mode)
+        end = newton_climb(condensed.energy, condensed.point[None], before, newton)
+        values, vectors = np.linalg.eigh(condensed.energy.hessian(end.points[0]))
+        overlap = float(np.abs(before[0] @ vectors[:, 0])) / max(float(np.linalg.norm(mode)), np.finfo(float).tiny)
+        is_strict = values[0] < -LEAST_CURVATURE and values[1] > LEAST_CURVATURE
+        if not (end.converged[0] and is_strict and overlap > LEAST_OVERLAP):
             break
-    return condensed, quench
+        reached, point, mode = reached * WIDTH_RATIO, condensed.lift(end.points), condensed.lift(vectors[:, :1].T)
+    return reached

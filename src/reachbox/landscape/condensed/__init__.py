@@ -1,0 +1,1 @@
+"""Networks without the units that do nothing or repeat another, and searches in them."""

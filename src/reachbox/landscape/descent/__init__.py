@@ -1,0 +1,1 @@
+"""Downhill: L-BFGS, Newton's method, and walks from minimum to minimum."""

@@ -1,0 +1,1 @@
+"""The loop: what to search next, the searches, and who does them."""
