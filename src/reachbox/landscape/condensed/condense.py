@@ -84,7 +84,8 @@ def _without_idle(whole: PerceptronEnergy, point: Array, angle: float) -> Conden
     merged = point[None].copy()
     for layer in range(len(whole.widths) - 2):
         _merge_parallel(whole.layout.split(merged), layer, angle)
-    groups, signs = [], []
+    groups: list[Units] = []
+    signs: list[Array] = []
     for entering, outgoing in zip(whole.pre_activations(merged), whole.layout.split(merged)[2::2], strict=False):
         alive = (entering[0].max(axis=1) > 0) & (np.abs(outgoing[0]).max(axis=0) > 0)
         if not alive.any():
@@ -97,7 +98,8 @@ def _without_idle(whole: PerceptronEnergy, point: Array, angle: float) -> Conden
 
 def _of_equal(whole: PerceptronEnergy, point: Array, tolerance: float) -> Condensed:
     merged = point[None].copy()
-    groups, signs = [], []
+    groups: list[Units] = []
+    signs: list[Array] = []
     for layer in range(len(whole.widths) - 2):
         group, sign = _equal_units(whole, merged, layer, tolerance)
         groups.append(group)
@@ -116,7 +118,9 @@ def _condensed(
     ends = [np.arange(whole.widths[0]), np.arange(whole.widths[-1])]
     layers = [ends[0], *groups, ends[1]]
     shares = [np.ones(whole.widths[0]), *factors, np.ones(whole.widths[-1])]
-    numbers, places, parts = np.arange(smaller.dimension), [], []
+    numbers = np.arange(smaller.dimension)
+    places: list[Units] = []
+    parts: list[Array] = []
     for index, part in enumerate(smaller.layout.slices):
         block, after, before = numbers[part].reshape(smaller.layout.shapes[index]), index // 2 + 1, index // 2
         if block.ndim > 1:

@@ -34,9 +34,10 @@ class Exploration:
     `quench` minimises random starts, `kick` the minima searched least so far, moved by `kick_noise` times U(.1, 1)
     typical moves, with some idle units set going. `hop` sends `walkers` from those on a walk by basin
     hopping. `climb_from_minima` climbs from those, moved by `noise` times U(.2, 1) typical moves in each variable;
-    `climb_from_random` from random starts relaxed by a few steps: either finds states that the other misses. `connect`
-    relaxes elastic bands between `pairs` of minima that no path joins yet, or any where all are joined, and climbs
-    from their summits. A kind that needs more minima than are known quenches instead.
+    `climb_from_moves` from moves that suit the surface, such as a hidden unit midway between its own weights and those
+    of another; `climb_from_random` from random starts relaxed by a few steps: each finds states that others miss.
+    `connect` relaxes elastic bands between `pairs` of minima that no path joins yet, or any where all are joined, and
+    climbs from their summits. A kind that needs more minima than are known quenches instead.
     """
 
     seed: int = 0

@@ -207,14 +207,16 @@ class Search:
 
     def _new_states(self, end: Climb) -> tuple[list[StationaryPoint], npt.NDArray[np.intp]]:
         """The strict transition states not met before, and the rows in which they stand."""
-        states, rows = [], []
-        for row, point in zip(
-            np.flatnonzero(end.converged), stationary_points(self.energy, end.points[end.converged]), strict=True
-        ):
+        states: list[StationaryPoint] = []
+        rows: list[int] = []
+        found = stationary_points(self.energy, end.points[end.converged])
+        for row, point in zip(np.flatnonzero(end.converged).tolist(), found, strict=True):
             is_known = self._states.is_known(point)
             checked = self._states.check(point)
-            self.counts["transition_states"] += is_known or _is_transition_state(checked)
-            if not is_known and _is_transition_state(checked):
+            if not _is_transition_state(checked):
+                continue
+            self.counts["transition_states"] += 1
+            if not is_known:
                 states.append(checked)
                 rows.append(row)
         return states, np.array(rows, dtype=np.intp)
