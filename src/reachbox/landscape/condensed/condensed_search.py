@@ -94,7 +94,10 @@ def _climbed(
     end = climb(condensed.energy, condensed.point[None], condensed.restrict(guess[None]), near)
     if end.converged[0]:
         last = newton_climb(condensed.energy, end.points, end.modes, newton)
-        end = replace(end, points=last.points, energies=last.energies, rms=last.rms, status=last.status)
+        if last.converged[0]:
+            end = replace(end, points=last.points, energies=last.energies, rms=last.rms, status=last.status)
+        elif near.rms > options.rms:
+            end = climb(condensed.energy, end.points, end.modes, options)
     return replace(end, points=condensed.lift(end.points), modes=condensed.lift(end.modes))
 
 

@@ -27,6 +27,9 @@ from reachbox.landscape.stationary_point import Catalogue, StationaryPoint, cert
 from reachbox.landscape.storage.stored import Crossing
 from reachbox.landscape.transition_states import Climb, EigenvectorFollowing, climb
 
+WORTH_CONDENSING = 100
+"""Weights: a smaller network is searched whole, many replicas at once, unless its kinks are smoothed."""
+
 
 @dataclass(frozen=True)
 class Searching:
@@ -35,7 +38,7 @@ class Searching:
     Eigenvalues within `threshold` of zero are flat; a point with such a direction, beyond the zero modes of the
     energy's symmetry, is not kept. Where not `strict`, every converged point is kept, and no inertia is computed:
     counts of such points say nothing about how many minima exist. With `condensing` perceptrons are searched in the
-    space of the units that matter. With `smoothing`, for ReLU networks, quenches from random starts follow the width of
+    space of the units that matter, small smooth ones excepted. With `smoothing`, for ReLU networks, quenches from random starts follow the width of
     the bend down to that of the energy. With `settling` a new minimum is pushed off its directions of negative
     curvature first, and kept if it settles, whatever its inertia.
     """
@@ -99,7 +102,8 @@ class Search:
         self.minima: list[StationaryPoint] = []
         self.crossings: list[Crossing] = []
         self.counts: Counter[str] = Counter()
-        self._condensing = options.condensing if is_condensable(energy) else None
+        worth = options.smoothing is not None or energy.dimension > WORTH_CONDENSING
+        self._condensing = options.condensing if worth and is_condensable(energy) else None
         self._minima = _Certifier(energy, options, minima)
         self._states = _Certifier(energy, options, states)
 
