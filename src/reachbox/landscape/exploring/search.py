@@ -38,9 +38,9 @@ class Searching:
     Eigenvalues within `threshold` of zero are flat; a point with such a direction, beyond the zero modes of the
     energy's symmetry, is not kept. Where not `strict`, every converged point is kept, and no inertia is computed:
     counts of such points say nothing about how many minima exist. With `condensing` perceptrons are searched in the
-    space of the units that matter, small smooth ones excepted. With `smoothing`, for ReLU networks, quenches from random starts follow the width of
-    the bend down to that of the energy. With `settling` a new minimum is pushed off its directions of negative
-    curvature first, and kept if it settles, whatever its inertia.
+    space of the units that matter, small smooth ones excepted. With `smoothing`, for ReLU networks, quenches from
+    random starts follow the width of the bend down to that of the energy. With `settling` a new minimum is pushed off
+    its directions of negative curvature first, and kept if it settles, whatever its inertia.
     """
 
     minimiser: Minimiser = field(default_factory=lambda: Minimiser(rms=1e-7))
