@@ -1,11 +1,17 @@
-"""A law of branch and bound on signs: it finds what enumeration finds."""
+"""Laws of branch and bound on signs: it equals other exact methods, limits leave proven bounds, it can be ended."""
 
 from __future__ import annotations
+
+import _thread
+from itertools import pairwise
+from threading import Timer
+from time import perf_counter
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 import reachbox as rb
 from tests.by_law.test_exact import PIECEWISE_LINEAR, box_of, check_attained, module_of
@@ -14,8 +20,15 @@ TOLERANCE = 1e-6
 FAST = [name for name in PIECEWISE_LINEAR if name != "max_pool"]  # its many units need far more nodes than regions
 
 
+def wide_problem(seed: int, width: int, radius: float) -> tuple[nn.Module, rb.Box]:
+    """Two hidden layers behind thirty inputs, and two boxes."""
+    torch.manual_seed(seed)
+    layers = [part for pair in pairwise([30, width, width, 2]) for part in (nn.Linear(*pair), nn.ReLU())]
+    return nn.Sequential(*layers[:-1]).double(), rb.Box.around(torch.randn(2, 30, dtype=torch.float64), radius)
+
+
 @pytest.mark.parametrize("name", FAST)
-@given(seed=st.integers(0, 10_000), radius=st.floats(0, 1))
+@given(seed=st.integers(0, 10_000), radius=st.floats(0, 0.3))
 @settings(max_examples=2)
 def test_it_finds_what_enumeration_finds(name: str, seed: int, radius: float) -> None:
     torch.manual_seed(seed)
@@ -35,8 +48,65 @@ def test_it_finds_what_enumeration_finds_many_times(name: str) -> None:
     for seed in range(150):
         torch.manual_seed(seed)
         module, shape = module_of(name)
-        network, box = rb.Network.from_module(module, torch.zeros(1, *shape)), box_of(shape, 2, 0.5, varying=3)
+        network, box = rb.Network.from_module(module, torch.zeros(1, *shape)), box_of(shape, 2, 0.3, varying=3)
         out, expected = (rb.reach(network, box, rb.Exact(engine=engine)) for engine in ("branching", "enumeration"))
         assert out.kind is rb.Kind.EXACT
         torch.testing.assert_close(out.lower, expected.lower, rtol=0, atol=2 * TOLERANCE)
         torch.testing.assert_close(out.upper, expected.upper, rtol=0, atol=2 * TOLERANCE)
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, TOLERANCE])
+def test_it_finds_what_a_solver_finds_where_many_inputs_vary(tolerance: float) -> None:
+    module, box = wide_problem(0, width=10, radius=0.2)
+    out = rb.reach(module, box, rb.Exact(tolerance=tolerance))
+    expected = rb.reach(module, box, "milp")
+    assert out.kind is rb.Kind.EXACT
+    assert expected.kind is rb.Kind.EXACT
+    for found, other in ((out.lower, expected.lower), (out.upper, expected.upper)):
+        torch.testing.assert_close(found, other, rtol=0, atol=tolerance + TOLERANCE)
+    assert expected.inner_upper is not None
+    assert (expected.inner_upper <= out.upper).all()
+
+
+def test_degenerate_networks_are_exact() -> None:
+    """Small integers, copies of units and kinks on the centre."""
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        layers = [nn.Linear(3, 6), nn.ReLU(), nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 2)]
+        for layer in layers[::2]:
+            for weight in layer.parameters():
+                weight.data = torch.randint(-2, 3, weight.shape, generator=generator).double()
+        module, box = nn.Sequential(*layers), rb.Box.around(torch.zeros(1, 3).double(), 1.0)
+        out, expected = (rb.reach(module, box, rb.Exact(engine=engine)) for engine in ("branching", "enumeration"))
+        assert out.kind is rb.Kind.EXACT
+        torch.testing.assert_close(out.lower, expected.lower, rtol=0, atol=2 * TOLERANCE)
+        torch.testing.assert_close(out.upper, expected.upper, rtol=0, atol=2 * TOLERANCE)
+
+
+def test_every_limit_leaves_bounds_that_are_proven_and_more_nodes_tighten_them() -> None:
+    module, box = wide_problem(1, width=24, radius=0.4)
+    seen = rb.reach(module, box, "sampled")
+    found = [rb.reach(module, box, rb.Exact(tolerance=1e-3, regions=nodes)) for nodes in (1, 100, 500)]
+    found.append(rb.reach(module, box, rb.Exact(tolerance=1e-3, time_limit=0.02)))
+    for out in found:
+        assert out.inner_lower is not None
+        assert out.inner_upper is not None
+        assert (out.lower <= torch.minimum(seen.lower, out.inner_lower)).all()
+        assert (torch.maximum(seen.upper, out.inner_upper) <= out.upper).all()
+    for fewer, more in pairwise(found[:-1]):
+        assert (fewer.lower <= more.lower + 1e-9).all()
+        assert (more.upper <= fewer.upper + 1e-9).all()
+        assert (more.width.sum() < fewer.width.sum()).all()
+    assert found[0].status is not None
+    assert (found[0].status == "overflow").any()
+
+
+def test_it_can_be_interrupted() -> None:
+    module, box = wide_problem(2, width=60, radius=1.0)
+    rb.reach(module, box, rb.Exact(engine="branching", regions=1))  # compiles
+    timer = Timer(0.5, _thread.interrupt_main)
+    timer.start()
+    started = perf_counter()
+    with pytest.raises(KeyboardInterrupt):
+        rb.reach(module, box, rb.Exact(engine="branching", regions=1 << 40, time_limit=60))
+    assert perf_counter() - started < 30  # two seconds on a machine of one's own

@@ -16,7 +16,7 @@ from reachbox.reach.program import Floats
 
 SECONDS = 1.0
 MOST = 1e5
-"""The price of violating signs, in terms of the objective's slope over the box: a leaf without points costs so much."""
+"""The price of violating signs, as a multiple of the objective's magnitude: a leaf without points costs so much."""
 
 
 class Leaf(NamedTuple):
@@ -40,13 +40,14 @@ def solve_leaf(relaxation: Relaxation, task: int, row: Tensor, signs: Signs) -> 
     of_inputs = read(layers.outputs, row[None], of_units, None)
     cost = (of_units[0].numpy() * _gains(layers, ranges, task, signs)) @ maps
     cost = cost if of_inputs is None else cost + of_inputs[0].numpy()
-    scale = max(float(np.abs(cost) @ (upper - lower)), 1e-9)
+    scale = float(np.abs(of_units[0].numpy()) @ ranges.size[task] + np.abs(cost) @ (upper - lower))
     sides = signs[fixed].astype(np.float64)
-    sizes = np.maximum(np.abs(maps[fixed]) @ (upper - lower), 1e-9)
+    sizes = np.maximum(np.abs(maps[fixed]) @ (upper - lower), np.abs(constants[fixed]))
+    fixed, sides, sizes = fixed[sizes > 0], sides[sizes > 0], sizes[sizes > 0]  # others are 0 throughout
     matrix = np.column_stack([-(sides / sizes)[:, None] * maps[fixed], -np.ones(len(fixed))])
     limits = [*zip(lower, upper, strict=True), (0.0, None)]
     found = linprog(
-        np.append(cost, MOST * scale), A_ub=matrix, b_ub=sides * constants[fixed] / sizes, bounds=limits,
+        np.append(cost, MOST * max(scale, 1.0)), A_ub=matrix, b_ub=sides * constants[fixed] / sizes, bounds=limits,
         method="highs", options={"time_limit": SECONDS},
     )  # fmt: skip
     if found.x is None or found.ineqlin is None:
