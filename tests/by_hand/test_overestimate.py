@@ -11,7 +11,7 @@ import pytest
 
 from reachbox.data import load
 from reachbox.landscape import Smoothing
-from reachbox.studies import overestimate
+from reachbox.studies import fig4, overestimate
 from reachbox.studies.chapter import Request
 from reachbox.studies.overestimate import Overestimates
 from reachbox.studies.sections.overestimate import overestimate_section
@@ -48,18 +48,18 @@ def test_what_is_undefined_is_counted_and_not_dropped() -> None:
 def test_the_study_is_sound_and_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     iris = load("iris")
     few = replace(iris, x_train=iris.x_train[::10], y_train=iris.y_train[::10])
-    monkeypatch.setattr(overestimate, "load", lambda *_, **__: few)
-    monkeypatch.setattr(overestimate, "QUICK_NETWORKS", 2)
+    monkeypatch.setattr(fig4, "load", lambda *_, **__: few)
+    monkeypatch.setattr(fig4, "QUICK_NETWORKS", 2)
     monkeypatch.setattr(overestimate, "METHODS", ("dual", "interval", "lp"))
     monkeypatch.setattr(overestimate, "SMOOTHING", Smoothing(widths=(1.0, 0.1)))
     told: list[float] = []
     request = Request(tmp_path / "fig4", quick=True, progress=lambda _, share: told.append(share))
-    first = overestimate.overestimate(request)
+    first = fig4.fig4(request)
     assert told == sorted(told)
     kept = sorted(request.folder.iterdir())
     monkeypatch.setattr(overestimate, "follow_minima", lambda *_: pytest.fail("searched again"))
     monkeypatch.setattr(overestimate, "data_sensitivity", lambda *_: pytest.fail("bounded again"))
-    second = overestimate.overestimate(request)
+    second = fig4.fig4(request)
     assert first.sections == second.sections
     assert sorted(request.folder.iterdir()) == kept
     by_method = {row[0]: np.array(row[1:5], dtype=np.float64) for row in first.sections[0].tables[1].rows}

@@ -64,7 +64,7 @@ def reachbox(
     QUIET.set(quiet)
     if verbose:
         logging.basicConfig(format="%(asctime)s  %(name)s: %(message)s", datefmt="%H:%M:%S")
-        logging.getLogger("reachbox").setLevel(logging.INFO)
+    logging.getLogger("reachbox").setLevel(logging.INFO if verbose else logging.WARNING)
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

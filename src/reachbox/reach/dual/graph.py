@@ -145,7 +145,7 @@ class _Relaxed:
 
         With more than one, the backward pass computes each again instead of keeping what it needs.
         """
-        row = ALIVE * plan.elements * self.box.lower.element_size()
+        row = max(1, ALIVE * plan.elements * self.box.lower.element_size())  # 0 where nothing but shapes changes
         parts = rows.lead.split(max(1, self.memory // row))
         if len(parts) == 1 and len(parts[0]) == 1:
             return self._carried(value, rows, plan, EVERYTHING)
