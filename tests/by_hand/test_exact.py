@@ -168,12 +168,13 @@ def test_a_time_limit_is_kept() -> None:
 
 def test_an_interrupt_ends_the_search() -> None:
     module, box = hard_problem()
-    rb.reach(module, box, Exact(time_limit=0))  # compiled, so that the interrupt meets the search
+    network = rb.Network.from_module(module, box.lower)
+    rb.reach(network, box, Exact(time_limit=0))  # read and compiled, so that the interrupt meets the search
     timer = Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
     timer.start()
     started = perf_counter()
     with pytest.raises(KeyboardInterrupt):
-        rb.reach(module, box, Exact(regions=10**9))
+        rb.reach(network, box, Exact(regions=10**9))
     assert perf_counter() - started < 10
 
 
