@@ -39,6 +39,12 @@ def compiled_for_finite(function: Function) -> Function:
     return cast(Function, njit(**options)(_keyed(function)))
 
 
+def compiled_in_place(function: Function) -> Function:
+    """The same as `compiled_for_finite` for functions that make no arrays: no references are counted."""
+    options = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nnan", "ninf", "nsz"}}
+    return cast(Function, njit(**options, _nrt=False, forceinline=True)(_keyed(function)))
+
+
 def compiled_for_searches(function: Function) -> Function:
     """The same with formulas reassociated, for what is checked afterwards and enters no proven bound."""
     options = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}

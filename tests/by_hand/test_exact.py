@@ -107,22 +107,20 @@ def test_an_objective_bounds_a_margin() -> None:
 
 def test_a_cut_through_two_corners_leaves_two_triangles() -> None:
     vertices = cube(2, 1)
-    fill_heights(vertices, 0, 4, np.array([1.0, 1.0, 0.0, 0.0]), 0.0)
-    vertices, middle, first, end = split(vertices, 2, 0, 4, 1e-12, 4)
-    below, above = (
-        {tuple(point[:2]) for point in vertices.points[part]} for part in (slice(middle), slice(first, end))
-    )
+    vertices.normal[:] = [1.0, 1.0]
+    fill_heights(vertices, 0, 4, 0.0)
+    middle, first, end = split(vertices, 0, 4, 1e-12, 4)
+    below, above = ({*zip(*vertices.points[:, part], strict=True)} for part in (slice(middle), slice(first, end)))
     assert below == {(-1, -1), (-1, 1), (1, -1)}
     assert above == {(1, 1), (-1, 1), (1, -1)}
 
 
 def test_a_cut_beside_one_corner_of_a_cube_keeps_every_vertex_apart() -> None:
     vertices = cube(3, 1)
-    fill_heights(vertices, 0, 8, np.array([1.0, 1.0, 1.0, 0.0]), -2.0)
-    vertices, middle, first, end = split(vertices, 3, 0, 8, 1e-12, 6)
-    below, above = (
-        {tuple(point[:3]) for point in vertices.points[part]} for part in (slice(middle), slice(first, end))
-    )
+    vertices.normal[:] = [1.0, 1.0, 1.0]
+    fill_heights(vertices, 0, 8, -2.0)
+    middle, first, end = split(vertices, 0, 8, 1e-12, 6)
+    below, above = ({*zip(*vertices.points[:, part], strict=True)} for part in (slice(middle), slice(first, end)))
     cut = {(0, 1, 1), (1, 0, 1), (1, 1, 0)}
     assert above == cut | {(1, 1, 1)}
     assert len(below) == middle == 10

@@ -93,11 +93,11 @@ def _compiled_code() -> Facts:
     from numba.core.dispatcher import Dispatcher
 
     import reachbox
-    from reachbox.reach.exact.polytope import padded
+    from reachbox.reach.exact.polytope import cube
 
-    assert isinstance(padded, Dispatcher)
-    assert padded.stats.cache_path is not None
-    folder = Path(padded.stats.cache_path)
+    assert isinstance(cube, Dispatcher)
+    assert cube.stats.cache_path is not None
+    folder = Path(cube.stats.cache_path)
     package = Path(reachbox.__path__[0])
     place = package if folder.is_relative_to(package) else folder.parent
     files = list(place.rglob("*.nb[ci]")) if place.is_dir() else []

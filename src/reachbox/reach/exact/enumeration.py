@@ -12,8 +12,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reachbox.machine_code import compiled_for_finite
-from reachbox.reach.exact.polytope import LANES, Vertices, bounding_box, cube, fill_heights, padded, split
+from reachbox.machine_code import compiled_for_finite, compiled_in_place
+from reachbox.reach.exact.polytope import (
+    NO_ROOM,
+    Vertices,
+    cube,
+    fill_bounding_box,
+    fill_heights,
+    split,
+    with_twice_the_room,
+)
 from reachbox.reach.exact.reduced import Flags, Reduced, centre_and_radius, reduced_to_cube
 from reachbox.reach.exact.rounding import ULP
 from reachbox.reach.program import Floats, Integers, Program
@@ -37,7 +45,7 @@ class Limits(NamedTuple):
 class Maps(NamedTuple):
     """The affine map of each value before its ReLU over the region at work: `slopes . t + offsets`, and its gain."""
 
-    slopes: Floats  # (values, padded inputs that vary)
+    slopes: Floats  # (inputs that vary, values)
     offsets: Floats  # (values,)
     gains: Floats  # (values,): what the ReLU multiplies by
 
@@ -46,7 +54,7 @@ class Found(NamedTuple):
     """The extremes seen so far of each row of the objective, side 0 the least and side 1 the largest."""
 
     value: Floats  # (sides, rows)
-    point: Floats  # (sides, rows, padded inputs that vary)
+    point: Floats  # (sides, rows, inputs that vary)
 
 
 class Waiting(NamedTuple):
@@ -95,7 +103,7 @@ def allowances(took: Integers) -> tuple[Floats, Floats]:
     return slack, cover
 
 
-@compiled_for_finite
+@compiled_in_place
 def _fill_point(lower: Floats, upper: Floats, varying: Integers, cube_point: Floats, point: Floats) -> None:
     """The point of the box at a point of the cube."""
     for value in range(len(lower)):
@@ -129,7 +137,11 @@ def _explore(network: Reduced, varying: int, objective: Floats, limits: Limits, 
             continue
         if splits + 2 > limits.regions or limits.stop[0]:
             return (STOPPED if limits.stop[0] else TOO_MANY_REGIONS), splits, depth
-        vertices, middle, first, stop = split(vertices, varying, start, stop, tolerance, 2 * varying + facets)
+        middle, first, end = split(vertices, start, stop, tolerance, 2 * varying + facets)
+        while middle == NO_ROOM:
+            vertices = with_twice_the_room(vertices)
+            middle, first, end = split(vertices, start, stop, tolerance, 2 * varying + facets)
+        stop = end
         if stop > limits.vertices:
             return TOO_MANY_VERTICES, splits, depth
         splits, facets = splits + 1, facets + 1
@@ -143,7 +155,7 @@ def _explore(network: Reduced, varying: int, objective: Floats, limits: Limits, 
 def _first_maps(network: Reduced) -> Maps:
     """Room for the maps of all values; those of the inputs are filled."""
     inputs, values = network.begin[0], network.begin[-1]
-    maps = Maps(np.zeros((values, padded(inputs))), np.zeros(values), network.slope.copy())
+    maps = Maps(np.zeros((inputs, values)), np.zeros(values), network.slope.copy())
     for value in range(inputs):
         maps.slopes[value, value] = 1.0
     return maps
@@ -157,7 +169,7 @@ def _nothing_waits(network: Reduced, hyperplanes: int) -> Waiting:
     return Waiting(np.empty((hyperplanes + 1, 5), dtype=np.int64), np.empty((hyperplanes + 1, widest)))
 
 
-@compiled_for_finite
+@compiled_in_place
 def _postpone(
     network: Reduced, waiting: Waiting, level: int, place: tuple[int, int, int, int, int], maps: Maps
 ) -> None:
@@ -171,7 +183,7 @@ def _postpone(
     kept[0], kept[1], kept[2], kept[3], kept[4] = block, unit + 1, start, stop, facets
 
 
-@compiled_for_finite
+@compiled_in_place
 def _resume(network: Reduced, waiting: Waiting, level: int, maps: Maps) -> tuple[int, int, int, int, int]:
     """The region that waits at a level. Its block's maps are still in place: only later blocks were composed since."""
     kept = waiting.place[level]
@@ -181,16 +193,14 @@ def _resume(network: Reduced, waiting: Waiting, level: int, maps: Maps) -> tuple
     return kept[0], kept[1], kept[2], kept[3], kept[4]
 
 
-@compiled_for_finite
+@compiled_in_place
 def _compose(network: Reduced, block: int, maps: Maps) -> None:
     """The maps of a block's units from the maps and gains of the values it reads, those that are off left out."""
     first, begin, units = network.first[block], network.begin[block], network.begin[block + 1] - network.begin[block]
-    offsets, slopes = maps.offsets[begin : begin + units], maps.slopes[begin : begin + units]
+    offsets = maps.offsets[begin : begin + units]
     for unit in range(units):
         offsets[unit] = network.biases[begin + unit]
-    for unit in range(units):
-        for column in range(slopes.shape[1]):
-            slopes[unit, column] = 0.0
+    maps.slopes[:, begin : begin + units] = 0.0
     for source in range(first, begin):
         gain = maps.gains[source]
         if gain == 0.0:
@@ -200,18 +210,13 @@ def _compose(network: Reduced, block: int, maps: Maps) -> None:
         shift = gain * maps.offsets[source]
         for unit in range(units):
             offsets[unit] += weights[unit] * shift
-        for lane in range(0, slopes.shape[1], LANES):
-            one, two = gain * maps.slopes[source, lane], gain * maps.slopes[source, lane + 1]
-            three, four = gain * maps.slopes[source, lane + 2], gain * maps.slopes[source, lane + 3]
+        for column in range(len(maps.slopes)):
+            slopes, slope = maps.slopes[column, begin : begin + units], gain * maps.slopes[column, source]
             for unit in range(units):
-                weight = weights[unit]
-                slopes[unit, lane] += weight * one
-                slopes[unit, lane + 1] += weight * two
-                slopes[unit, lane + 2] += weight * three
-                slopes[unit, lane + 3] += weight * four
+                slopes[unit] += weights[unit] * slope
 
 
-@compiled_for_finite
+@compiled_in_place
 def _next_split(
     network: Reduced, block: int, unit: int, maps: Maps, vertices: Vertices, start: int, stop: int
 ) -> tuple[int, float]:
@@ -219,44 +224,40 @@ def _next_split(
 
     Gives that unit, whose heights are left in `vertices`, and how far from its hyperplane a vertex still lies on it.
     """
-    width = maps.slopes.shape[1]
-    least, most = np.empty(width), np.empty(width)
-    bounding_box(vertices.points, start, stop, least, most)
+    fill_bounding_box(vertices, start, stop)
     for candidate in range(unit, network.begin[block + 1]):
         if not network.undecided[candidate]:
             continue
         low, high, size = maps.offsets[candidate], maps.offsets[candidate], 0.0
-        for column in range(width):
-            slope = maps.slopes[candidate, column]
-            low += min(slope * least[column], slope * most[column])
-            high += max(slope * least[column], slope * most[column])
+        for column in range(len(maps.slopes)):
+            slope = maps.slopes[column, candidate]
+            low += min(slope * vertices.low[column], slope * vertices.high[column])
+            high += max(slope * vertices.low[column], slope * vertices.high[column])
             size += abs(slope)
+            vertices.normal[column] = slope
         tolerance = max(ON_HYPERPLANE * size, SMALLEST_HEIGHT)
         if low < -tolerance and high > tolerance:
-            low, high = fill_heights(vertices, start, stop, maps.slopes[candidate], maps.offsets[candidate])
+            low, high = fill_heights(vertices, start, stop, maps.offsets[candidate])
         if low < -tolerance and high > tolerance:
             return candidate, tolerance
         maps.gains[candidate] = 1.0 if low >= -tolerance else network.slope[candidate]
     return network.begin[block + 1], 0.0
 
 
-@compiled_for_finite
+@compiled_in_place
 def _record(
     maps: Maps, outputs: int, objective: Floats, vertices: Vertices, start: int, stop: int, found: Found
 ) -> None:
     """Keeps the extremes of the objective over a region; `outputs` is the number of the first output."""
-    width = maps.slopes.shape[1]
-    slope = np.empty(width)
     for row in range(len(objective)):
         offset = 0.0
-        for column in range(width):
-            slope[column] = 0.0
+        vertices.normal[:] = 0.0
         for output in range(objective.shape[1]):
             weight = objective[row, output]
             offset += weight * maps.offsets[outputs + output]
-            for column in range(width):
-                slope[column] += weight * maps.slopes[outputs + output, column]
-        low, high = fill_heights(vertices, start, stop, slope, offset)
+            for column in range(len(maps.slopes)):
+                vertices.normal[column] += weight * maps.slopes[column, outputs + output]
+        low, high = fill_heights(vertices, start, stop, offset)
         if low < found.value[0, row]:
             found.value[0, row] = low
             _keep_point(vertices, start, low, found.point[0, row])
@@ -265,11 +266,11 @@ def _record(
             _keep_point(vertices, start, high, found.point[1, row])
 
 
-@compiled_for_finite
+@compiled_in_place
 def _keep_point(vertices: Vertices, start: int, height: float, point: Floats) -> None:
     """Copies the first vertex of this height."""
     vertex = start
     while vertices.heights[vertex] != height:
         vertex += 1
     for column in range(len(point)):
-        point[column] = vertices.points[vertex, column]
+        point[column] = vertices.points[column, vertex]

@@ -1,7 +1,6 @@
 """Polytopes inside the cube `[-1, 1]^d`, known by their vertices and the facets that each vertex lies on.
 
-Many polytopes share one store of vertices, each a range of it. Rows are padded with zeros to a multiple of `LANES`,
-so that loops over coordinates are unrolled.
+Many polytopes share one store of vertices, each a range of it.
 """
 
 from __future__ import annotations
@@ -13,23 +12,30 @@ import numpy.typing as npt
 from numba.core import types
 from numba.extending import intrinsic
 
-from reachbox.machine_code import compiled_for_finite
+from reachbox.machine_code import compiled_for_finite, compiled_in_place
 from reachbox.reach.program import Floats, Integers
 
 Words = npt.NDArray[np.uint64]
 
-LANES = 4
 FIRST_ROOM = 256
+NO_ROOM = -1
 
 
 class Vertices(NamedTuple):
-    """A store of vertices. A mask has one bit for each facet: two for each of the cube's inputs, then hyperplanes."""
+    """A store of vertices. A mask has one bit for each facet: two for each of the cube's inputs, then hyperplanes.
 
-    points: Floats  # (room, padded coordinates)
+    What stands below the masks is of the polytope and the hyperplane at work.
+    """
+
+    points: Floats  # (coordinates, room)
     masks: Words  # (room, words)
-    heights: Floats  # (room,): over the hyperplane at work, of the polytope at work
-    above: Integers  # (room,): its vertices above the hyperplane at work
+    heights: Floats  # (room,): over the hyperplane
+    above: Integers  # (room,): the vertices above it
     below: Integers  # (room,): and those below
+    edges: Integers  # (room, 2): a vertex above and one below that share an edge
+    normal: Floats  # (coordinates,): of the hyperplane
+    low: Floats  # (coordinates,): the polytope's bounding box
+    high: Floats  # (coordinates,)
 
 
 def _population_count(_context: Any, _word: Any) -> Any:
@@ -43,20 +49,18 @@ population_count = intrinsic(_population_count)
 
 
 @compiled_for_finite
-def padded(size: int) -> int:
-    """`size` rounded up to a multiple of `LANES`."""
-    return (size + LANES - 1) // LANES * LANES
-
-
-@compiled_for_finite
 def empty_store(coordinates: int, words: int, room: int) -> Vertices:
     """Room for this many vertices."""
     return Vertices(
-        np.zeros((room, padded(coordinates))),
-        np.zeros((room, words), dtype=np.uint64),
+        np.empty((coordinates, room)),
+        np.empty((room, words), dtype=np.uint64),
         np.empty(room),
         np.empty(room, dtype=np.int64),
         np.empty(room, dtype=np.int64),
+        np.empty((room, 2), dtype=np.int64),
+        np.empty(coordinates),
+        np.empty(coordinates),
+        np.empty(coordinates),
     )
 
 
@@ -67,64 +71,76 @@ def cube(coordinates: int, hyperplanes: int) -> Vertices:
     words = (2 * coordinates + hyperplanes + 63) // 64
     vertices = empty_store(coordinates, words, max(FIRST_ROOM, 4 * corners))
     for corner in range(corners):
+        for word in range(words):
+            vertices.masks[corner, word] = 0
         for column in range(coordinates):
             above = (corner >> column) & 1
-            vertices.points[corner, column] = 1.0 if above else -1.0
+            vertices.points[column, corner] = 1.0 if above else -1.0
             _add_facet(vertices.masks, corner, 2 * column + above)
     return vertices
 
 
 @compiled_for_finite
-def bounding_box(points: Floats, start: int, stop: int, low: Floats, high: Floats) -> None:
+def with_twice_the_room(vertices: Vertices) -> Vertices:
+    """A copy with more room."""
+    room = len(vertices.masks)
+    larger = empty_store(len(vertices.points), vertices.masks.shape[1], 2 * room)
+    larger.points[:, :room] = vertices.points
+    larger.masks[:room] = vertices.masks
+    larger.heights[:room] = vertices.heights
+    return larger
+
+
+@compiled_in_place
+def fill_bounding_box(vertices: Vertices, start: int, stop: int) -> None:
     """Fills the least and largest of each coordinate over a polytope."""
-    for column in range(len(low)):
-        low[column], high[column] = points[start, column], points[start, column]
-    for vertex in range(start + 1, stop):
-        for lane in range(0, len(low), LANES):
-            for column in range(lane, lane + LANES):
-                low[column] = min(low[column], points[vertex, column])
-                high[column] = max(high[column], points[vertex, column])
+    for column in range(len(vertices.low)):
+        row = vertices.points[column, start:stop]
+        low, high = row[0], row[0]
+        for vertex in range(len(row)):
+            low, high = min(low, row[vertex]), max(high, row[vertex])
+        vertices.low[column], vertices.high[column] = low, high
 
 
-@compiled_for_finite
-def fill_heights(vertices: Vertices, start: int, stop: int, slope: Floats, offset: float) -> tuple[float, float]:
-    """The height `slope . x + offset` of each vertex of a polytope; gives the least and the largest."""
-    points, heights = vertices.points, vertices.heights
-    least, most = 0.0, 0.0
-    for vertex in range(start, stop):
-        height = offset
-        for lane in range(0, len(slope), LANES):
-            one = slope[lane] * points[vertex, lane] + slope[lane + 1] * points[vertex, lane + 1]
-            two = slope[lane + 2] * points[vertex, lane + 2] + slope[lane + 3] * points[vertex, lane + 3]
-            height += one + two
-        heights[vertex] = height
-        if vertex == start:
-            least, most = height, height
-        least, most = min(least, height), max(most, height)
+@compiled_in_place
+def fill_heights(vertices: Vertices, start: int, stop: int, offset: float) -> tuple[float, float]:
+    """The height `normal . x + offset` of each vertex of a polytope; gives the least and the largest."""
+    heights = vertices.heights[start:stop]
+    for vertex in range(len(heights)):
+        heights[vertex] = offset
+    for column in range(len(vertices.normal)):
+        row, slope = vertices.points[column, start:stop], vertices.normal[column]
+        for vertex in range(len(heights)):
+            heights[vertex] += slope * row[vertex]
+    least, most = heights[0], heights[0]
+    for vertex in range(len(heights)):
+        least, most = min(least, heights[vertex]), max(most, heights[vertex])
     return least, most
 
 
-@compiled_for_finite
-def split(
-    vertices: Vertices, coordinates: int, start: int, stop: int, tolerance: float, facet: int
-) -> tuple[Vertices, int, int, int]:
+@compiled_in_place
+def split(vertices: Vertices, start: int, stop: int, tolerance: float, facet: int) -> tuple[int, int, int]:
     """Cuts a polytope along the hyperplane whose heights are filled; vertices up to `tolerance` from it lie on it.
 
-    Gives the store, the end of the part below, which begins at `start`, and the range of the part above.
+    Gives the end of the part below, which begins at `start`, and the range of the part above; or `NO_ROOM` where the
+    store is too small, which leaves the polytope as it was.
     """
-    heights, above, below = vertices.heights, vertices.above, vertices.below
-    higher, lower = 0, 0
+    heights, higher, lower = vertices.heights, 0, 0
     for vertex in range(start, stop):
         if heights[vertex] > tolerance:
-            above[higher] = vertex
+            vertices.above[higher] = vertex
             higher += 1
         elif heights[vertex] < -tolerance:
-            below[lower] = vertex
+            vertices.below[lower] = vertex
             lower += 1
         else:
             _add_facet(vertices.masks, vertex, facet)
-    vertices, new = _cut_edges(vertices, coordinates, stop, higher, lower, facet)
-    shift = max(0, new - stop - higher)  # the part below grows into the room after `stop`
+    edges = _fill_edges(vertices, higher, lower)
+    if edges == NO_ROOM or 2 * (stop + edges) > len(heights):
+        return NO_ROOM, 0, 0
+    _cut_edges(vertices, edges, stop, facet)
+    new = stop + edges
+    shift = max(0, edges - higher)  # the part below grows into the room after `stop`
     for vertex in range(new - 1, stop - 1, -1):
         _move(vertices, vertex, vertex + shift)
     first, middle, end = stop + shift, start, new + shift
@@ -138,75 +154,49 @@ def split(
     for vertex in range(first, new + shift):
         _move(vertices, vertex, middle)
         middle += 1
-    return vertices, middle, first, end
+    return middle, first, end
 
 
-@compiled_for_finite
-def _cut_edges(
-    vertices: Vertices, coordinates: int, stop: int, higher: int, lower: int, facet: int
-) -> tuple[Vertices, int]:
-    """Appends a vertex for each pair above and below that shares enough facets; leaves room to copy the polytope."""
-    edges = np.empty((4 * (higher + lower), 2), dtype=np.int64)
-    count = _edges_across(vertices.masks, vertices.above[:higher], vertices.below[:lower], coordinates - 1, edges)
-    if count > len(edges):
-        edges = np.empty((count, 2), dtype=np.int64)
-        _edges_across(vertices.masks, vertices.above[:higher], vertices.below[:lower], coordinates - 1, edges)
-    vertices = _with_room(vertices, 2 * (stop + count))
-    points, masks, heights = vertices.points, vertices.masks, vertices.heights
-    for edge in range(count):
-        above, below, new = edges[edge, 0], edges[edge, 1], stop + edge
-        share = heights[above] / (heights[above] - heights[below])
-        for column in range(coordinates):
-            moved = points[above, column] + share * (points[below, column] - points[above, column])
-            points[new, column] = min(max(moved, -1.0), 1.0)
-        for word in range(masks.shape[1]):
-            masks[new, word] = masks[above, word] & masks[below, word]
-        _add_facet(masks, new, facet)
-    return vertices, stop + count
-
-
-@compiled_for_finite
-def _edges_across(masks: Words, above: Integers, below: Integers, facets: int, edges: Integers) -> int:
-    """Counts the pairs that share at least so many facets, and notes as many as `edges` holds."""
-    count = 0
-    for one in above:
-        for other in below:
-            shared = 0
+@compiled_in_place
+def _fill_edges(vertices: Vertices, higher: int, lower: int) -> int:
+    """Notes each pair above and below that shares enough facets; gives their number, or `NO_ROOM`."""
+    masks, facets, count = vertices.masks, len(vertices.points) - 1, 0
+    for above in range(higher):
+        for below in range(lower):
+            one, other, shared = vertices.above[above], vertices.below[below], 0
             for word in range(masks.shape[1]):
                 shared += population_count(masks[one, word] & masks[other, word])
             if shared >= facets:
-                if count < len(edges):
-                    edges[count, 0], edges[count, 1] = one, other
+                if count == len(vertices.edges):
+                    return NO_ROOM
+                vertices.edges[count, 0], vertices.edges[count, 1] = one, other
                 count += 1
     return count
 
 
-@compiled_for_finite
-def _with_room(vertices: Vertices, count: int) -> Vertices:
-    """The same store, or a copy with more room."""
-    room = len(vertices.masks)
-    if count <= room:
-        return vertices
-    larger = empty_store(vertices.points.shape[1], vertices.masks.shape[1], 2 * count)
-    for vertex in range(room):
-        for column in range(vertices.points.shape[1]):
-            larger.points[vertex, column] = vertices.points[vertex, column]
-        for word in range(vertices.masks.shape[1]):
-            larger.masks[vertex, word] = vertices.masks[vertex, word]
-        larger.heights[vertex] = vertices.heights[vertex]
-    return larger
+@compiled_in_place
+def _cut_edges(vertices: Vertices, edges: int, stop: int, facet: int) -> None:
+    """Puts a vertex on each edge where it meets the hyperplane, from `stop` on."""
+    points, masks, heights = vertices.points, vertices.masks, vertices.heights
+    for edge in range(edges):
+        above, below, new = vertices.edges[edge, 0], vertices.edges[edge, 1], stop + edge
+        share = heights[above] / (heights[above] - heights[below])
+        for column in range(len(points)):
+            moved = points[column, above] + share * (points[column, below] - points[column, above])
+            points[column, new] = min(max(moved, -1.0), 1.0)
+        for word in range(masks.shape[1]):
+            masks[new, word] = masks[above, word] & masks[below, word]
+        _add_facet(masks, new, facet)
 
 
-@compiled_for_finite
+@compiled_in_place
 def _move(vertices: Vertices, source: int, target: int) -> None:
-    points, masks = vertices.points, vertices.masks
-    for lane in range(0, points.shape[1], LANES):
-        for column in range(lane, lane + LANES):
-            points[target, column] = points[source, column]
-    for word in range(masks.shape[1]):
-        masks[target, word] = masks[source, word]
+    for column in range(len(vertices.points)):
+        vertices.points[column, target] = vertices.points[column, source]
+    for word in range(vertices.masks.shape[1]):
+        vertices.masks[target, word] = vertices.masks[source, word]
 
 
-@compiled_for_finite
+@compiled_in_place
 def _add_facet(masks: Words, vertex: int, facet: int) -> None:
     masks[vertex, facet >> 6] |= np.uint64(1) << np.uint64(facet & 63)

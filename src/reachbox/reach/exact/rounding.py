@@ -15,6 +15,7 @@ from reachbox.reach.program import Floats, Integers, Program
 
 ULP = 2.0**-52  # twice the largest relative rounding error: the surplus covers terms of second order
 SMALLEST_SIZE = 2.0**-900  # of N, so that its share also covers underflow
+LANES = 8  # points that are evaluated side by side
 LARGEST_SIZE = 2.0**100  # of N: what underflow loses is multiplied by no more than this
 
 
@@ -136,14 +137,43 @@ def evaluate(
     high = ranges[1]
     tasks, sides, rows, inputs = points.shape
     result = np.empty((tasks, sides, rows))
-    values = np.empty(program.begin[-1])
+    values = np.empty((program.begin[-1], LANES))
     for task in range(tasks):
-        for side in range(sides):
-            for row in range(rows):
-                values[:inputs] = points[task, side, row]
-                outputs = fill_values(program, networks[task], high[task], values)
-                result[task, side, row] = (objectives[task, row] * outputs).sum()
+        for first in range(0, sides * rows, LANES):
+            last = min(first + LANES, sides * rows) - 1
+            for lane in range(LANES):
+                side, row = divmod(min(first + lane, last), rows)
+                for value in range(inputs):
+                    values[value, lane] = points[task, side, row, value]
+            outputs = _fill_lanes(program, networks[task], high[task], values)
+            for lane in range(last + 1 - first):
+                side, row = divmod(first + lane, rows)
+                result[task, side, row] = (objectives[task, row] * outputs[:, lane]).sum()
     return result
+
+
+@compiled
+def _fill_lanes(program: Program, network: int, high: Floats, values: Floats) -> Floats:
+    """`fill_values` of `LANES` points, `values` `(values, LANES)`."""
+    active = np.empty(LANES)
+    for block in range(len(program.first)):
+        first, begin, end = program.first[block], program.begin[block], program.begin[block + 1]
+        for unit in range(begin, end):
+            values[unit] = program.biases[network, unit]
+        for value in range(first, begin):
+            is_active = False
+            for lane in range(LANES):
+                slope = 1.0 if values[value, lane] > 0.0 and high[value] > 0.0 else program.slope[value]
+                active[lane] = slope * values[value, lane]
+                is_active |= active[lane] != 0.0
+            if not is_active:
+                continue
+            row = program.offset[block] + (value - first) * (end - begin)
+            for unit in range(end - begin):
+                weight = program.weights[network, row + unit]
+                for lane in range(LANES):
+                    values[begin + unit, lane] += weight * active[lane]
+    return values[program.begin[-2] :]
 
 
 @compiled
