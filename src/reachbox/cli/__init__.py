@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import logging
 import os
 import sys
@@ -76,6 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     if "" not in sys.path:
         sys.path.append("")
+    if arguments is None:
+        atexit.register(gc.freeze)  # the interpreter's last collection would walk all of torch for a second
     try:
         code = _run(arguments)
         sys.stdout.flush()

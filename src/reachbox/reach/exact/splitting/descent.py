@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reachbox.machine_code import compiled
+from reachbox.reach.exact.enumeration import Limits
 from reachbox.reach.exact.splitting.problem import Backward, Problem
 from reachbox.reach.exact.splitting.search import Incumbent, Rules, see
 from reachbox.reach.program import Floats
@@ -15,12 +16,12 @@ FIRST_STEP, LAST_STEP = 0.3, 0.003  # as shares of the box
 @compiled
 def descend(
     problem: Problem, lower: Floats, upper: Floats, points: Floats, starts: int, steps: int, incumbent: Incumbent,
-    rules: Rules,
+    rules: Rules, limits: Limits,
 ) -> bool:  # fmt: skip
     """Evaluates the goals at `points`, and on a descent of each goal from its `starts` best points.
 
     Rows are weighed against each other by how much they vary over the points. Gives whether a new value of at most
-    the rules' aim was seen; returns at once then, if the rules say so.
+    the rules' aim was seen; returns at once then, if the rules say so, and whenever the limits' stop flag is set.
     """
     values, infinite = np.empty(problem.backward.begin[-1]), np.full(problem.backward.begin[-1], np.inf)
     found, reached = False, np.empty((len(points), len(problem.rows)))
@@ -28,8 +29,8 @@ def descend(
         return False
     for number in range(len(points)):
         found |= see(problem, incumbent, rules, points[number], values, infinite)
-        if found and rules.stops:
-            return True
+        if (found and rules.stops) or limits.stop[0]:
+            return found
         _fill_rows(problem, values, reached[number])
     spread = np.empty(len(problem.rows))
     for row in range(len(problem.rows)):
@@ -42,8 +43,8 @@ def descend(
         for start in np.argsort(largest)[:starts]:
             point = points[start].copy()
             found |= _descend_from(problem, lower, upper, point, steps, spread, goal, incumbent, rules)
-            if found and rules.stops:
-                return True
+            if (found and rules.stops) or limits.stop[0]:
+                return found
     return found
 
 

@@ -209,7 +209,7 @@ class Workers:
 
     def _descend(self, one: Search, points: Floats, own: Incumbent, starts: int = 1, stops: bool = True) -> bool:
         rules = one.rules._replace(stops=one.rules.stops and stops)
-        return bool(descend(one.problem, one.lower, one.upper, points, starts, STEPS, own, rules))
+        return bool(descend(one.problem, one.lower, one.upper, points, starts, STEPS, own, rules, self.limits))
 
     def _show(self, one: Search, own: Incumbent) -> None:
         """Shows the judge the best point; if it is refused, deeper points nearby."""
