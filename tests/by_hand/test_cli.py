@@ -456,6 +456,27 @@ def same_twice() -> Network:
     return Network.from_module(nn.Sequential(first, nn.ReLU(), last).double(), torch.zeros(1, 1).double())
 
 
+def test_batches_are_exact_only_where_all_are(run: Run, tmp_path: Path) -> None:
+    save(same_twice(), tmp_path / "twice.safetensors")
+    wide_last = np.r_[np.zeros(100), 1.0][:, None]
+    samples = arrays(tmp_path / "x.npz", x=np.zeros((101, 1)), eps=wide_last)
+    bounds = ("bound", tmp_path / "twice.safetensors", "--input", samples, "--method", "exact", "--json")
+    ran = run(*bounds, "--option", "engine=enumeration", "--option", "regions=1")
+    assert (ran.code, ran.record["kind"], ran.record["status"][100][0]) == (3, "sound", ["overflow", "overflow"])
+    ran = run(*bounds)
+    assert (ran.code, ran.record["kind"], ran.record["engines"]) == (0, "exact", ["enumeration"])
+
+
+def test_many_inputs_fall_to_branch_and_bound_and_the_result_says_so(run: Run, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(13, 4), nn.ReLU(), nn.Linear(4, 2)).double()
+    save(Network.from_module(module, torch.zeros(1, 13).double()), tmp_path / "many.safetensors")
+    samples = arrays(tmp_path / "x.npz", x=np.zeros((1, 13)), eps=0.5)
+    ran = run("bound", tmp_path / "many.safetensors", "--input", samples, "--method", "exact")
+    assert ran.code == 0
+    assert "exact by branching (exact)" in ran.out
+
+
 @pytest.mark.parametrize("method", ["lp", "milp"])
 def test_no_time_at_all_leaves_with_three_and_proven_bounds(run: Run, tmp_path: Path, method: str) -> None:
     save(same_twice(), tmp_path / "twice.safetensors")

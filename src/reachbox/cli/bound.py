@@ -61,7 +61,7 @@ def bound(
     setting = Setting(model, task, computation)
     return Answer(
         record=reach_record(result) | setting.record(),
-        view=(setting.view(result.kind, result.seconds), "", _bounds(result, task.class_names)),
+        view=(setting.view(result.kind, result.seconds, result.engines), "", _bounds(result, task.class_names)),
         exit_code=ExitCode.DONE if result.solved.all() else ExitCode.GAVE_UP,
         as_json=as_json,
         out=out,

@@ -19,7 +19,7 @@ from reachbox.cli.samples import LabelledTask
 from reachbox.errors import InputError
 from reachbox.formats.results import statuses
 from reachbox.network import Network
-from reachbox.reach import METHODS, Method, Reach, reach
+from reachbox.reach import METHODS, Kind, Method, Reach, reach
 from reachbox.sensitivity import BATCH, in_batches
 from reachbox.training.attacks import Attack
 
@@ -132,4 +132,7 @@ def _joined(parts: list[Reach]) -> Reach:
     known = [name for name in TENSORS if getattr(parts[0], name) is not None]
     tensors: dict[str, Any] = {name: torch.cat([getattr(part, name) for part in parts]).cpu() for name in known}
     status = np.concatenate([statuses(part) for part in parts])
-    return replace(parts[0], **tensors, status=status, seconds=sum(part.seconds for part in parts))
+    kind = next((part.kind for part in parts if part.kind is not Kind.EXACT), Kind.EXACT)
+    engines = tuple(dict.fromkeys(engine for part in parts for engine in part.engines))
+    seconds = sum(part.seconds for part in parts)
+    return replace(parts[0], kind=kind, **tensors, status=status, engines=engines, seconds=seconds)

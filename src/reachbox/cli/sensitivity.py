@@ -61,7 +61,7 @@ def sensitivity(
     setting = Setting(model, task, computation)
     return Answer(
         record=sensitivity_record(result, summary) | setting.record(),
-        view=(setting.view(result.kind, result.seconds), "", _volumes(summary, result.log_volume)),
+        view=(setting.view(result.kind, result.seconds, result.engines), "", _volumes(summary, result.log_volume)),
         exit_code=ExitCode.DONE if result.solved.all() else ExitCode.GAVE_UP,
         as_json=as_json,
         out=out,

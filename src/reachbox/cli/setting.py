@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,13 +26,14 @@ class Setting:
         known = {name: value for name, value in task.items() if value is not None}
         return {"model": self.model, **known, **self.computation.record(), "versions": dict(versions())}
 
-    def view(self, kind: str, seconds: float) -> Facts:
-        """For the terminal."""
+    def view(self, kind: str, seconds: float, engines: Sequence[str] = ()) -> Facts:
+        """For the terminal; `engines` are those that the method used."""
+        name = self.computation.method.name + (f" by {', '.join(engines)}" if engines else "")
         return facts(
             {
                 "model": self.model,
                 "samples": self.task.source,
                 "radius": self.task.radius_words,
-                "method": f"{self.computation.method.name} ({kind}), {duration(seconds)}",
+                "method": f"{name} ({kind}), {duration(seconds)}",
             }
         )

@@ -36,6 +36,7 @@ def reach_record(result: Reach) -> dict[str, Plain]:
     record = {
         "method": result.method,
         "kind": result.kind,
+        "engines": list(result.engines),
         "lower": result.lower,
         "upper": result.upper,
         "log_volume": result.log_volume,
@@ -56,6 +57,7 @@ def sensitivity_record(result: Reach, summary: Summary) -> dict[str, Plain]:
     record = {
         "method": result.method,
         "kind": result.kind,
+        "engines": list(result.engines),
         "samples": summary.samples,
         "mean": _exponential(summary.log_mean),
         "median": _exponential(summary.log_median),

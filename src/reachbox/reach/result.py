@@ -30,7 +30,7 @@ class Reach:
     Where the method knows them, `inner_lower`, `inner_upper` are attained values and `attaining_lower`,
     `attaining_upper` the inputs that attain them, `(batch, outputs, *input_shape)`.
     `status` tells for each `(sample, output, side)` how the search ended; None stands for `solved` throughout.
-    `seconds` is the time that the whole call took.
+    `engines` are those that `exact` used, in order. `seconds` is the time that the whole call took.
     """
 
     lower: Tensor
@@ -42,6 +42,7 @@ class Reach:
     attaining_lower: Tensor | None = None
     attaining_upper: Tensor | None = None
     status: npt.NDArray[np.str_] | None = None
+    engines: tuple[str, ...] = ()
     seconds: float = 0.0
 
     @property

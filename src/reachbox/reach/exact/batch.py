@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import torch
@@ -44,12 +45,13 @@ class Answer:
     inner: Floats  # (tasks, sides, rows)
     points: Floats  # (tasks, sides, rows, inputs)
     ended: Integers  # (tasks,): SOLVED, TOO_MANY_REGIONS, ...
+    engines: tuple[str, ...]  # those that were asked, in that order
 
     def with_part(self, index: Integers, part: Answer) -> Answer:
         """The same with other answers to some of the tasks."""
         outer, inner, points, ended = self.outer.copy(), self.inner.copy(), self.points.copy(), self.ended.copy()
         outer[index], inner[index], points[index], ended[index] = part.outer, part.inner, part.points, part.ended
-        return Answer(outer, inner, points, ended)
+        return Answer(outer, inner, points, ended, _united(self.engines, part.engines))
 
 
 def joined(answers: Sequence[Answer], tasks: Integers) -> Answer:
@@ -60,7 +62,12 @@ def joined(answers: Sequence[Answer], tasks: Integers) -> Answer:
         np.concatenate([answer.inner for answer in answers])[order],
         np.concatenate([answer.points for answer in answers])[order],
         np.concatenate([answer.ended for answer in answers])[order],
+        _united(*(answer.engines for answer in answers)),
     )
+
+
+def _united(*engines: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(chain.from_iterable(engines)))
 
 
 @dataclass(frozen=True)
@@ -117,6 +124,7 @@ def _solve_chunk(program: Program, tasks: Tasks, limits: Limits) -> Answer:
         inner=_moved(values, value_error, outward=False),
         points=points,
         ended=ended,
+        engines=("enumeration",),
     )
 
 

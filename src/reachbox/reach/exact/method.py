@@ -32,7 +32,8 @@ class Exact(Method):
     sound otherwise.
 
     `engine` is `enumeration` (of activation regions), `splitting` (of the input, by halves), `branching` (on the signs
-    of units), or `auto`: enumeration where that meets few regions, else splitting of few inputs and branching for many.
+    of units), or `auto`: enumeration where that meets few regions, else splitting of few inputs and branching for many;
+    the result names those that were used.
     `time_limit`, in seconds, is for all samples together; `regions`, or parts that the search makes, for each one.
     `status` is `solved`; or `timeout` or `overflow` where a limit came first, with the best bounds proven until then;
     or `rounding` where the proof leaves more than `tolerance`. Always computes in float64, whatever the dtype asked
@@ -93,5 +94,5 @@ class Exact(Method):
             outer[:, 0], outer[:, 1], self.name, Kind.EXACT if closed else Kind.SOUND,
             inner_lower=inner[:, 0], inner_upper=inner[:, 1],
             attaining_lower=points[:, 0], attaining_upper=points[:, 1],
-            status=np.moveaxis(status, 1, 2),
+            status=np.moveaxis(status, 1, 2), engines=answer.engines,
         )  # fmt: skip

@@ -53,7 +53,8 @@ def _of_one_network(program: Program, tasks: Tasks, tolerance: float, nodes: int
     least, points = search.least().reshape(shape), search.incumbents.points.reshape(*shape, program.inputs)
     widest = interval_bounds(program, tasks.objectives, *ranges[:2])
     outer = np.stack([np.maximum(least[:, 0], widest[:, 0]), np.minimum(-least[:, 1], widest[:, 1])], axis=1)
-    return Answer(outer, evaluated(program, tasks, ranges, points), points, search.ended())
+    inner = evaluated(program, tasks, ranges, points)
+    return Answer(outer, inner, points, search.ended(), ("branching",))
 
 
 class Search:

@@ -35,8 +35,8 @@ def split_extremes(program: Program, tasks: Tasks, tolerance: float, boxes: int,
     points = points.reshape(len(tasks), 2, -1, program.inputs)
     widest = interval_bounds(program, tasks.objectives, *ranges[:2])
     outer = np.stack([np.maximum(least[:, 0], widest[:, 0]), np.minimum(-least[:, 1], widest[:, 1])], axis=1)
-    inner = evaluated(program, tasks, ranges, points)
-    return Answer(outer, inner, points, np.array([_ended(search) for search in searches]))
+    ended = np.array([_ended(search) for search in searches])
+    return Answer(outer, evaluated(program, tasks, ranges, points), points, ended, ("splitting",))
 
 
 def _search(program: Program, tasks: Tasks, number: int, rules: Rules, boxes: int) -> Search:
