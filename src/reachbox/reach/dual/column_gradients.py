@@ -1,112 +1,143 @@
-"""Gradients of the dual bound of a small dense network, compiled: the columns' way back."""
+"""Gradients of the dual bound of a small dense network: the columns' way back."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from reachbox.machine_code import compiled
-from reachbox.reach.dual.columns import Dense, Slopes, Work, matrix_of, run, work_for
+from reachbox.reach.dual.columns import Level, Run
 from reachbox.reach.dual.layout import Array
 
 
-class Back(NamedTuple):
-    """Gradients of one sample at one level: of its centre, radii and columns, and those that enter the layer before."""
+@dataclass(frozen=True)
+class Slopes:
+    """Gradients: of all samples' inputs and objectives, and of weights and biases, summed over the samples."""
 
     centre: Array
     radius: Array
+    objective: Array
+    weights: list[Tensor]
+    biases: list[Tensor]
+
+
+@dataclass(frozen=True)
+class Back:
+    """Gradients at a level: of its centre, its columns, and the columns' sizes."""
+
+    centre: Array
     columns: Array
     size: Array
-    passed: Array
-    entering: Array
 
 
-@compiled
 def gradients(
-    dense: Dense, centres: Array, radii: Array, objective: Array, of_centre: Array, of_radius: Array, into: Slopes
-) -> None:
-    """Adds the gradients of `sum of_centre * centre + of_radius * radius` to `into`; each sample is run again."""
-    work, sizes, last = work_for(dense, centres), dense.sizes, len(dense.sizes) - 1
-    most, widest = work.columns.shape[1], work.columns.shape[2]
-    back = Back(
-        np.empty(widest, centres.dtype), np.empty(widest, centres.dtype), np.empty((most, widest), centres.dtype),
-        np.empty(most, centres.dtype), np.empty(widest, centres.dtype), np.empty((most, widest), centres.dtype),
+    found: Run, weights: Sequence[Tensor], below: Sequence[float], objective: Array, of_centre: Array, of_radius: Array
+) -> Slopes:
+    """Those of `sum of_centre * centre + of_radius * radius` of the rows that a run found."""
+    last = found.levels[-1]
+    *parts, of_objective = from_rows(objective, last.centre, last.columns, last.owner, last.size, of_centre, of_radius)
+    back, of_weights, of_biases = Back(*parts), [], []
+    for k in range(len(weights) - 1, -1, -1):
+        entry, old = found.entries[k], len(found.entries[k].columns)
+        centre, columns = torch.from_numpy(back.centre), torch.from_numpy(back.columns[:old])
+        of_turned = torch.from_numpy(entry.centre).T @ centre
+        of_turned.addmm_(torch.from_numpy(entry.columns).T, columns)
+        add_starts(back.columns[old:], entry.starts.unit, of_turned.numpy())
+        of_weights.append(of_turned.T)
+        of_biases.append(centre.sum(0))
+        of_passed = (centre @ weights[k]).numpy()
+        if k == 0:
+            return Slopes(
+                of_passed, back.size.reshape(of_passed.shape), of_objective, of_weights[::-1], of_biases[::-1]
+            )
+        of_entering = (columns @ weights[k]).numpy()
+        back = _through_activation(found, k, of_passed, of_entering, back.size, below[k - 1])
+    raise AssertionError("a network has layers")
+
+
+def _through_activation(found: Run, k: int, of_passed: Array, of_entering: Array, of_size: Array, below: float) -> Back:
+    """From what entered layer `k` to the level before it."""
+    level: Level = found.levels[k - 1]
+    starts = found.entries[k].starts
+    return Back(
+        *through_activation(
+            level.centre, level.radius, level.columns, level.owner, level.size, found.slopes[k - 1], starts.owner,
+            starts.unit, of_passed, of_entering, of_size, below,
+        )
     )  # fmt: skip
-    for n in range(len(centres)):
-        run(dense, work, centres[n], radii[n], objective[n])
-        back.centre[: sizes[last]], back.radius[: sizes[last]] = of_centre[n], of_radius[n]
-        back.columns[:], back.size[:] = 0, 0
-        _from_radius(work, back, last, sizes[last])
-        _through_layer(work, back, last, objective[n], into.objective[n])
-        for k in range(last - 1, 0, -1):
-            _through_activation(work, back, k, sizes[k], dense.below[k - 1], k < last - 1)
-            begin = dense.vectors[k - 1]
-            into.biases[begin : begin + sizes[k]] += back.centre[: sizes[k]]
-            matrix = matrix_of(dense, dense.weights, k, sizes[k], sizes[k - 1])
-            _through_layer(work, back, k, matrix, matrix_of(dense, into.weights, k, sizes[k], sizes[k - 1]))
-        into.centre[n], into.radius[n] = back.passed[: sizes[0]], back.size[: sizes[0]]
 
 
 @compiled
-def _from_radius(work: Work, back: Back, k: int, units: int) -> None:
-    """From the radii of level `k` to its columns and their sizes."""
-    for column in range(work.counts[k]):
-        here, size, total = work.columns[k, column], work.size[column], 0 * work.size[column]
-        for u in range(units):
-            back.columns[column, u] += back.radius[u] * size * np.sign(here[u])
-            total += back.radius[u] * abs(here[u])
-        back.size[column] += total
+def add_starts(of_columns: Array, unit: Array, of_turned: Array) -> None:
+    """From columns to the weights that they start with."""
+    for column in range(len(of_columns)):
+        for output in range(of_columns.shape[1]):
+            of_turned[unit[column], output] += of_columns[column, output]
 
 
 @compiled
-def _through_layer(work: Work, back: Back, k: int, matrix: Array, of_matrix: Array) -> None:
-    """From level `k` to what entered its layer, and to the layer's matrix `(out, in)`."""
-    outputs, inputs = matrix.shape
-    back.passed[:inputs] = 0
-    passed, to_passed = work.passed[k - 1], back.passed
-    for u in range(outputs):
-        of_centre = back.centre[u]
-        if of_centre != 0:
-            for i in range(inputs):
-                of_matrix[u, i] += of_centre * passed[i]
-                to_passed[i] += of_centre * matrix[u, i]
-    for column in range(work.counts[k - 1], work.counts[k]):
-        for u in range(outputs):
-            of_matrix[u, work.units[column]] += back.columns[column, u]
-    for column in range(work.counts[k - 1]):
-        entering = work.entering
-        for i in range(inputs):
-            entering[i] = work.slope[k - 1, i] * work.columns[k - 1, column, i]
-        to_entering = back.entering[column]
-        to_entering[:inputs] = 0
-        for u in range(outputs):
-            of_here = back.columns[column, u]
-            if of_here != 0:
-                for i in range(inputs):
-                    of_matrix[u, i] += of_here * entering[i]
-                    to_entering[i] += of_here * matrix[u, i]
+def from_rows(
+    objective: Array, centre: Array, columns: Array, owner: Array, size: Array, of_centre: Array, of_radius: Array
+) -> tuple[Array, Array, Array, Array]:
+    """From the rows' centres and radii to the outputs' centres, columns and sizes, and the objective."""
+    samples, rows, outputs = objective.shape
+    of_outputs, of_columns = np.zeros_like(centre), np.zeros_like(columns)
+    of_size, of_objective = np.zeros_like(size), np.zeros_like(objective)
+    for sample in range(samples):
+        for row in range(rows):
+            for output in range(outputs):
+                of_outputs[sample, output] += of_centre[sample, row] * objective[sample, row, output]
+                of_objective[sample, row, output] += of_centre[sample, row] * centre[sample, output]
+    for column in range(len(columns)):
+        sample = owner[column]
+        for row in range(rows):
+            height = 0 * size[column]
+            for output in range(outputs):
+                height += objective[sample, row, output] * columns[column, output]
+            of_size[column] += of_radius[sample, row] * abs(height)
+            of_height = of_radius[sample, row] * size[column] * np.sign(height)
+            for output in range(outputs):
+                of_columns[column, output] += of_height * objective[sample, row, output]
+                of_objective[sample, row, output] += of_height * columns[column, output]
+    return of_outputs, of_columns, of_size, of_objective
 
 
 @compiled
-def _through_activation(work: Work, back: Back, k: int, units: int, below: float, bends: bool) -> None:
-    """From behind the activation of level `k` to its centre, radii and columns."""
-    own = work.counts[k]  # the first column that starts here
-    back.radius[:units] = 0
-    for u in range(units):
-        slope = work.slope[k, u]
-        back.centre[u] = slope * back.passed[u]
-        if bends and own < work.counts[k + 1] and work.units[own] == u:
-            c, rho = work.centre[k, u], work.radius[k, u]
-            of_slope, of_slack = back.passed[u] * c, back.passed[u] + back.size[own]
-            for column in range(work.counts[k]):
-                of_slope += back.entering[column, u] * work.columns[k, column, u]
-            bend, ratio, steepening = (1 - below) / 2, c / rho, of_slope / rho
-            back.centre[u] += bend * (steepening - ratio * of_slack)
-            back.radius[u] = bend * ((1 + ratio * ratio) / 2 * of_slack - ratio * steepening)
-            own += 1
-    for column in range(work.counts[k]):
-        for u in range(units):
-            back.columns[column, u] = work.slope[k, u] * back.entering[column, u]
-    if bends and work.counts[k + 1] > work.counts[k]:
-        _from_radius(work, back, k, units)
+def through_activation(
+    centre: Array, radius: Array, columns: Array, owner: Array, size: Array, slope: Array, start_owner: Array,
+    start_unit: Array, of_passed: Array, of_entering: Array, of_size: Array, below: float,
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """From behind an activation to the centre, the columns and their sizes before it."""
+    samples, units = centre.shape
+    of_slope, of_slack = of_passed * centre, of_passed.copy()
+    for column in range(len(columns)):
+        sample = owner[column]
+        for unit in range(units):
+            of_slope[sample, unit] += of_entering[column, unit] * columns[column, unit]
+    for start in range(len(start_unit)):
+        of_slack[start_owner[start], start_unit[start]] += of_size[len(columns) + start]
+    of_centre, of_radius, bend = np.empty_like(centre), np.zeros_like(radius), (1 - below) / 2
+    for sample in range(samples):
+        for unit in range(units):
+            of_centre[sample, unit] = slope[sample, unit] * of_passed[sample, unit]
+            c, rho = centre[sample, unit], radius[sample, unit]
+            if bend != 0 and abs(c) < rho:
+                ratio, steepening = c / rho, of_slope[sample, unit] / rho
+                of_centre[sample, unit] += bend * (steepening - ratio * of_slack[sample, unit])
+                wider = (1 + ratio * ratio) / 2 * of_slack[sample, unit] - ratio * steepening
+                of_radius[sample, unit] = bend * wider
+    of_columns, of_own_size = np.empty_like(columns), of_size[: len(columns)].copy()
+    for column in range(len(columns)):
+        sample, total = owner[column], 0 * size[column]
+        for unit in range(units):
+            here, pull = columns[column, unit], of_radius[sample, unit]
+            of_columns[column, unit] = slope[sample, unit] * of_entering[column, unit] + pull * size[column] * np.sign(
+                here
+            )
+            total += pull * abs(here)
+        of_own_size[column] += total
+    return of_centre, of_columns, of_own_size

@@ -1,141 +1,158 @@
-"""The dual bound of a small dense network, compiled: one column for each input feature and each unstable unit.
+"""The dual bound of a small dense network for a whole batch: a column for each input feature and each unstable unit.
 
 Columns are carried forwards, so that the radius of every unit of a layer is there when its slope is needed, and no row
-starts twice. Level 0 is the input, level `k` follows the `k`-th matrix; the objective is the last one.
+starts twice. The columns of all samples go through a layer in one product.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from reachbox.machine_code import compiled
 from reachbox.reach.dual.layout import Array
 
 
-class Dense(NamedTuple):
-    """Sizes of the levels, and weights `(out, in)`, the same transposed and biases, layer after layer in one vector."""
+@dataclass(frozen=True)
+class Starts:
+    """Columns that start: each at a unit of a sample, which moves by a size; `(columns,)` each."""
 
-    sizes: Array  # the objective's rows last
-    matrices: Array  # where each layer's weights begin in `weights` and `turned`
-    vectors: Array  # where its biases begin in `biases`
-    below: Array  # the slope below zero of the activation behind each layer
-    weights: Array
-    turned: Array
-    biases: Array
+    owner: Array  # the sample
+    unit: Array
+    size: Array
 
 
-class Work(NamedTuple):
-    """One sample on its way: of each level the centre before and after activation, slopes and slacks, the columns."""
+@dataclass(frozen=True)
+class Level:
+    """The values behind a layer before their activation, of all samples, and the columns that reach them."""
 
-    centre: Array
-    radius: Array
-    slope: Array
-    passed: Array  # the centre after activation
-    columns: Array  # (level, column, unit), before activation
-    counts: Array  # of the columns at each level
-    units: Array  # where each column starts: its unit, in the level at which it is new
-    size: Array  # by how much each column moves: an input's radius, a unit's slack
-    entering: Array  # one column as it enters a layer
+    centre: Array  # (samples, units)
+    radius: Array  # (samples, units)
+    columns: Array  # (columns, units): those from before the layer first, then those that started right before it
+    owner: Array  # (columns,)
+    size: Array  # (columns,)
 
 
-class Slopes(NamedTuple):
-    """Gradients: of all samples' inputs and objectives, and of weights and biases, summed over the samples."""
+@dataclass(frozen=True)
+class Entry:
+    """What enters a layer: the centre and the columns behind an activation, and the columns that start there."""
 
-    centre: Array
-    radius: Array
-    objective: Array
-    weights: Array
-    biases: Array
+    centre: Array  # (samples, inputs)
+    columns: Array  # (columns, inputs)
+    starts: Starts
 
 
-@compiled
-def work_for(dense: Dense, like: Array) -> Work:
-    """Room for one sample."""
-    levels, widest, most = len(dense.sizes), dense.sizes.max(), dense.sizes[:-1].sum()
-    shape, kind = (levels, widest), like.dtype
-    return Work(
-        np.empty(shape, kind), np.empty(shape, kind), np.empty(shape, kind), np.empty(shape, kind),
-        np.empty((levels, most, widest), kind), np.zeros(levels + 1, np.int64), np.empty(most, np.int64),
-        np.empty(most, kind), np.empty(widest, kind),
+@dataclass(frozen=True)
+class Run:
+    """The way of a batch through the network: what entered each layer, and the level behind it; the rows' bounds."""
+
+    entries: list[Entry]
+    levels: list[Level]
+    slopes: list[Array]  # (samples, units) of each activation
+    centre: Array  # (samples, rows)
+    radius: Array  # (samples, rows)
+
+
+def run(
+    weights: Sequence[Tensor], biases: Sequence[Tensor | None], below: Sequence[float], centre: Array, radius: Array,
+    objective: Array,
+) -> Run:  # fmt: skip
+    """Takes a batch from `centre`, `radius` to the rows of `objective`.
+
+    `centre`, `radius` are `(samples, features)`, `objective` is `(samples, rows, outputs)`, `weights` are
+    `(out, in)`; `below` is the slope below zero of the activation behind each layer but the last.
+    """
+    samples, features = centre.shape
+    units = np.tile(np.arange(features), samples)
+    starts = Starts(np.repeat(np.arange(samples), features), units, radius.reshape(-1))
+    none = np.empty((0, features), centre.dtype)
+    entry, nothing = Entry(centre, none, starts), np.empty(0, centre.dtype)
+    entries, levels, slopes = [entry], [through_layer(entry, weights[0], biases[0], units[:0], nothing)], []
+    for weight, bias, slope_below in zip(weights[1:], biases[1:], below, strict=False):
+        level = levels[-1]
+        slope, passed, entering, *starting = relaxed(
+            level.centre, level.radius, level.columns, level.owner, slope_below
+        )
+        entries.append(Entry(passed, entering, Starts(*starting)))
+        slopes.append(slope)
+        levels.append(through_layer(entries[-1], weight, bias, level.owner, level.size))
+    last = levels[-1]
+    found = rows_of_objective(objective, last.centre, last.columns, last.owner, last.size)
+    return Run(entries, levels, slopes, *found)
+
+
+def through_layer(entry: Entry, weight: Tensor, bias: Tensor | None, owner: Array, size: Array) -> Level:
+    """The level behind a layer; `owner` and `size` are those of the columns that enter it."""
+    turned, starts, old = weight.T, entry.starts, len(entry.columns)
+    centre = torch.from_numpy(entry.centre) @ turned if bias is None else torch.addmm(
+        bias, torch.from_numpy(entry.centre), turned
     )  # fmt: skip
+    columns = torch.empty(old + len(starts.unit), len(weight), dtype=weight.dtype)
+    if old:
+        torch.mm(torch.from_numpy(entry.columns), turned, out=columns[:old])
+    torch.index_select(turned.contiguous(), 0, torch.from_numpy(starts.unit), out=columns[old:])
+    owner, size = np.concatenate([owner, starts.owner]), np.concatenate([size, starts.size])
+    radius = np.zeros(centre.shape, size.dtype)
+    add_radii(columns.numpy(), owner, size, radius)
+    return Level(centre.numpy(), radius, columns.numpy(), owner, size)
 
 
 @compiled
-def matrix_of(dense: Dense, flat: Array, k: int, rows: int, columns: int) -> Array:
-    """A layer's matrix in one of the vectors of weights."""
-    begin = dense.matrices[k - 1]
-    return flat[begin : begin + rows * columns].reshape(rows, columns)
+def add_radii(columns: Array, owner: Array, size: Array, radius: Array) -> None:
+    """Adds to each sample's radii how far its columns move every unit."""
+    for column in range(len(columns)):
+        sample, moved = owner[column], size[column]
+        for unit in range(columns.shape[1]):
+            radius[sample, unit] += abs(columns[column, unit]) * moved
 
 
 @compiled
-def run(dense: Dense, work: Work, centre: Array, radius: Array, objective: Array) -> None:
-    """One sample from the input to the objective's rows."""
-    sizes, last = dense.sizes, len(dense.sizes) - 1
-    work.counts[0], work.counts[1] = 0, sizes[0]
-    for i in range(sizes[0]):
-        work.passed[0, i], work.size[i], work.units[i] = centre[i], radius[i], i
-    for k in range(1, last):
-        turned = matrix_of(dense, dense.turned, k, sizes[k - 1], sizes[k])
-        begin = dense.vectors[k - 1]
-        work.centre[k, : sizes[k]] = dense.biases[begin : begin + sizes[k]]
-        _through_layer(work, k, turned)
-        if k < last - 1:
-            _activate(work, k, sizes[k], dense.below[k - 1])
-        else:
-            work.slope[k, : sizes[k]], work.passed[k, : sizes[k]] = 1, work.centre[k, : sizes[k]]
-            work.counts[k + 1] = work.counts[k]
-    work.centre[last, : sizes[last]] = 0
-    _through_layer(work, last, objective.T.copy())
+def relaxed(
+    centre: Array, radius: Array, columns: Array, owner: Array, below: float
+) -> tuple[Array, Array, Array, Array, Array, Array]:
+    """Slopes, the centre and columns behind an activation, and a new column for each unstable unit; see `ReluBand`."""
+    samples, units = centre.shape
+    slope, passed, entering = np.empty_like(centre), np.empty_like(centre), np.empty_like(columns)
+    unstable = 0 if below == 1 else (np.abs(centre) < radius).sum()
+    start_owner, start_unit = np.empty(unstable, np.int64), np.empty(unstable, np.int64)
+    start_size, count = np.empty(unstable, centre.dtype), 0
+    for sample in range(samples):
+        for unit in range(units):
+            c, rho = centre[sample, unit], radius[sample, unit]
+            steep, slack = (below + (1 - below) * (c >= rho)), 0 * c
+            if below != 1 and abs(c) < rho:
+                steep = below + (1 - below) * ((c + rho) / (2 * rho))
+                slack = (1 - below) / 4 * (rho - c) * ((rho + c) / rho)
+                start_owner[count], start_unit[count], start_size[count] = sample, unit, slack
+                count += 1
+            slope[sample, unit], passed[sample, unit] = steep, steep * c + slack
+    for column in range(len(columns)):
+        sample = owner[column]
+        for unit in range(units):
+            entering[column, unit] = slope[sample, unit] * columns[column, unit]
+    return slope, passed, entering, start_owner, start_unit, start_size
 
 
 @compiled
-def _through_layer(work: Work, k: int, turned: Array) -> None:
-    """Centre, columns and radius of level `k`, from the level before; `turned` is `(in, out)`."""
-    inputs, outputs = turned.shape
-    centre, radius = work.centre[k], work.radius[k]
-    radius[:outputs] = 0
-    for i in range(inputs):
-        passed = work.passed[k - 1, i]
-        if passed != 0:
-            for u in range(outputs):
-                centre[u] += passed * turned[i, u]
-    for column in range(work.counts[k]):
-        here, size = work.columns[k, column], work.size[column]
-        if column >= work.counts[k - 1]:
-            here[:outputs] = turned[work.units[column]]
-        else:
-            here[:outputs] = 0
-            for i in range(inputs):
-                factor = work.slope[k - 1, i] * work.columns[k - 1, column, i]
-                if factor != 0:
-                    for u in range(outputs):
-                        here[u] += factor * turned[i, u]
-        for u in range(outputs):
-            radius[u] += abs(here[u]) * size
-
-
-@compiled
-def _activate(work: Work, k: int, units: int, below: float) -> None:
-    """Slopes of level `k`, the centre behind them, and a new column for each unstable unit; see `ReluBand`."""
-    count = work.counts[k]
-    for u in range(units):
-        c, rho = work.centre[k, u], work.radius[k, u]
-        slope, slack = (below + (1 - below) * (c >= rho)), 0 * c
-        if abs(c) < rho:
-            slope = below + (1 - below) * ((c + rho) / (2 * rho))
-            slack = (1 - below) / 4 * (rho - c) * ((rho + c) / rho)
-            work.units[count], work.size[count] = u, slack
-            count += 1
-        work.slope[k, u], work.passed[k, u] = slope, slope * c + slack
-    work.counts[k + 1] = count
-
-
-@compiled
-def bounds(dense: Dense, centres: Array, radii: Array, objective: Array, found: Array) -> None:
-    """Centre and radius of each sample's objective, into `found` `(2, samples, rows)`."""
-    work, rows = work_for(dense, centres), dense.sizes[-1]
-    for n in range(len(centres)):
-        run(dense, work, centres[n], radii[n], objective[n])
-        found[0, n], found[1, n] = work.centre[-1, :rows], work.radius[-1, :rows]
+def rows_of_objective(
+    objective: Array, centre: Array, columns: Array, owner: Array, size: Array
+) -> tuple[Array, Array]:
+    """Centre and radius of an objective's rows."""
+    samples, rows, outputs = objective.shape
+    row_centre, row_radius = np.zeros((samples, rows), centre.dtype), np.zeros((samples, rows), centre.dtype)
+    for sample in range(samples):
+        for row in range(rows):
+            for output in range(outputs):
+                row_centre[sample, row] += objective[sample, row, output] * centre[sample, output]
+    for column in range(len(columns)):
+        sample = owner[column]
+        for row in range(rows):
+            height = 0 * size[column]
+            for output in range(outputs):
+                height += objective[sample, row, output] * columns[column, output]
+            row_radius[sample, row] += abs(height) * size[column]
+    return row_centre, row_radius

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,12 @@ from torch.autograd.function import once_differentiable
 from reachbox.box import Box
 from reachbox.network import Network
 from reachbox.network.operators import Linear, Relu, resolve
-from reachbox.reach.dual import columns
 from reachbox.reach.dual.chain import Chain
 from reachbox.reach.dual.column_gradients import gradients
-from reachbox.reach.dual.columns import Dense, Slopes
+from reachbox.reach.dual.columns import run
 
 WIDEST = 64  # units of a layer, up to which columns for all of them cost less than anything cleverer
+AT_ONCE = 256  # samples whose columns are kept at a time
 
 
 def is_small_and_dense(chain: Chain) -> bool:
@@ -46,68 +46,65 @@ def dense_bound(network: Network, chain: Chain, box: Box, objective: Tensor) -> 
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes of the levels, the slope below zero behind each layer (1 where nothing bends), and the layers' nodes."""
+    """The slope below zero behind each layer but the last, 1 where nothing bends, and the layers' nodes."""
 
-    sizes: tuple[int, ...]
     below: tuple[float, ...]
     nodes: tuple[int, ...]
 
 
 def _plan(network: Network, chain: Chain) -> Plan:
-    activations = [None if layer.activation is None else network.nodes[layer.activation - 1] for layer in chain.layers]
-    below = [node.operator.negative_slope if node and isinstance(node.operator, Relu) else 1.0 for node in activations]
-    sizes = (chain.layers[0].inputs, *(layer.outputs for layer in chain.layers))
-    return Plan(sizes, tuple(below), tuple(layer.nodes[0] for layer in chain.layers))
+    behind = [network.nodes[layer.activation - 1].operator if layer.activation else None for layer in chain.layers[:-1]]
+    below = tuple(operator.negative_slope if isinstance(operator, Relu) else 1.0 for operator in behind)
+    return Plan(below, tuple(layer.nodes[0] for layer in chain.layers))
 
 
 class DenseBound(torch.autograd.Function):
-    """`(2, batch, rows)`: centre and radius, differentiable to box, objective, weights and biases."""
+    """`(2, batch, rows)`: centre and radius, differentiable to box, objective, weights and biases.
+
+    The way of a small batch is kept for the gradients; that of a large one is gone again, part by part.
+    """
 
     @staticmethod
     def forward(
         ctx: Any, centre: Tensor, radius: Tensor, objective: Tensor, plan: Plan, *parameters: Tensor | None
     ) -> Tensor:
-        rows = objective.shape[1]
-        dense = _dense(plan, rows, parameters, centre)
-        ctx.shape, ctx.dense, ctx.plan = centre.shape, dense, plan
-        ctx.has_bias = [bias is not None for bias in parameters[1::2]]
+        weights = [weight.detach() for weight in parameters[::2] if weight is not None]
+        biases = [None if bias is None else bias.detach() for bias in parameters[1::2]]
+        ctx.shape, ctx.plan, ctx.weights, ctx.biases = centre.shape, plan, weights, biases
         ctx.given = tuple(
             np.ascontiguousarray(part.detach().numpy()) for part in (centre.flatten(1), radius.flatten(1), objective)
         )
-        found = np.empty((2, len(centre), rows), ctx.given[0].dtype)
-        centres, radii, objectives = ctx.given
-        columns.bounds(dense, centres, radii, objectives, found)
+        found = np.empty((2, len(centre), objective.shape[1]), ctx.given[0].dtype)
+        for part in _parts(len(centre)):
+            ctx.way = run(weights, biases, plan.below, *(given[part] for given in ctx.given))
+            found[0, part], found[1, part] = ctx.way.centre, ctx.way.radius
+        if len(centre) > AT_ONCE:
+            ctx.way = None
         return torch.from_numpy(found)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, of_found: Tensor) -> tuple[Tensor | None, ...]:
-        dense, given, sizes = ctx.dense, ctx.given, ctx.plan.sizes
-        into = Slopes(*(np.zeros_like(part) for part in (*given, dense.weights, dense.biases)))
         of_centre, of_radius = np.ascontiguousarray(of_found.numpy())
-        centres, radii, objectives = given
-        gradients(dense, centres, radii, objectives, of_centre, of_radius, into)
-        parts = [torch.from_numpy(part) for part in into]
-        shapes = list(zip(sizes[1:], sizes[:-1], strict=True))
-        flat = torch.split(parts[3], [outputs * inputs for outputs, inputs in shapes])
-        weights = [part.reshape(shape) for part, shape in zip(flat, shapes, strict=True)]
-        biases = zip(torch.split(parts[4], sizes[1:]), ctx.has_bias, strict=True)
-        of_biases = [part if has_bias else None for part, has_bias in biases]
+        found = []
+        for part in _parts(len(of_centre)):
+            given = [whole[part] for whole in ctx.given]
+            way = ctx.way or run(ctx.weights, ctx.biases, ctx.plan.below, *given)
+            found.append(gradients(way, ctx.weights, ctx.plan.below, given[2], of_centre[part], of_radius[part]))
+        of_inputs = [
+            torch.from_numpy(np.concatenate(parts) if len(parts) > 1 else parts[0])
+            for parts in zip(*((one.centre, one.radius, one.objective) for one in found), strict=True)
+        ]
+        weights = [_sum_of(parts) for parts in zip(*(one.weights for one in found), strict=True)]
+        biases = [_sum_of(parts) for parts in zip(*(one.biases for one in found), strict=True)]
+        of_biases = [None if bias is None else part for part, bias in zip(biases, ctx.biases, strict=True)]
         of_parameters = chain.from_iterable(zip(weights, of_biases, strict=True))
-        return parts[0].reshape(ctx.shape), parts[1].reshape(ctx.shape), parts[2], None, *of_parameters
+        return of_inputs[0].reshape(ctx.shape), of_inputs[1].reshape(ctx.shape), of_inputs[2], None, *of_parameters
 
 
-def _dense(plan: Plan, rows: int, parameters: tuple[Tensor | None, ...], like: Tensor) -> Dense:
-    """The parameters as the kernels want them."""
-    weights = [weight.detach() for weight in parameters[::2] if weight is not None]
-    biases = [
-        like.new_zeros(len(weight)) if bias is None else bias.detach()
-        for weight, bias in zip(weights, parameters[1::2], strict=True)
-    ]
-    begins = [list(accumulate((len(part.flatten()) for part in parts), initial=0)) for parts in (weights, biases)]
-    dtype = weights[0].numpy().dtype
-    return Dense(
-        np.array([*plan.sizes, rows]), np.array(begins[0]), np.array(begins[1]), np.array(plan.below, dtype),
-        torch.cat([weight.flatten() for weight in weights]).numpy(),
-        torch.cat([weight.T.flatten() for weight in weights]).numpy(), torch.cat(biases).numpy(),
-    )  # fmt: skip
+def _sum_of(parts: tuple[Tensor, ...]) -> Tensor:
+    return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
+
+
+def _parts(samples: int) -> list[slice]:
+    return [slice(start, start + AT_ONCE) for start in range(0, samples, AT_ONCE)]
