@@ -12,12 +12,14 @@ import numpy.typing as npt
 
 from reachbox.errors import InputError
 from reachbox.landscape.descent.descent_kernel import Memory, judge, propose
-from reachbox.landscape.energy import Array, Energy
+from reachbox.landscape.descent.perceptron_walk import Walk, walk_on
+from reachbox.landscape.energy import Array, Energy, PerceptronEnergy
 
 Objective: TypeAlias = Callable[[Array, npt.NDArray[np.intp]], tuple[Array, Array]]
 """Values and gradients at points `(rows, dimension)`; the second argument tells which replica each row belongs to."""
 
 WALKING = -1
+AT_ONCE = 2_000  # evaluations of one call into machine code
 
 
 class Status(IntEnum):
@@ -76,7 +78,25 @@ def minimise(energy: Energy, starts: Array, options: Minimiser | None = None) ->
     """
     if starts.ndim != 2 or starts.shape[1] != energy.dimension:
         raise InputError(f"minimise: starts of shape (replicas, {energy.dimension}) are needed, found {starts.shape}")
-    return descend(lambda points, _: energy.value_and_gradient(points), starts, options or Minimiser())
+    options = options or Minimiser()
+    if isinstance(energy, PerceptronEnergy):
+        return _descend_perceptron(energy, starts, options)
+    return descend(lambda points, _: energy.value_and_gradient(points), starts, options)
+
+
+def _descend_perceptron(energy: PerceptronEnergy, starts: Array, options: Minimiser) -> Quench:
+    """`descend` in machine code, left now and then so that it can be interrupted."""
+    points = np.array(starts, dtype=np.float64, order="C")
+    energies, gradients = energy.value_and_gradient(points)
+    stalled = np.zeros(len(points), dtype=np.bool_)
+    evaluations, limits = np.ones(len(points), np.int64), np.full(len(points), options.max_steps)
+    walk = Walk(points, energies, gradients, root_mean_square(gradients), stalled, evaluations, limits)
+    memory = Memory.empty(len(points), options.memory, energy.dimension)
+    while not walk_on(*energy.compiled, memory, walk, options.rms, options.max_step, options.max_rise, AT_ONCE):
+        pass
+    status = np.where(stalled, Status.STALLED, Status.OUT_OF_STEPS)
+    status[walk.rms <= options.rms] = Status.CONVERGED
+    return Quench(points, energies, walk.rms, status, evaluations)
 
 
 def root_mean_square(gradients: Array) -> Array:

@@ -69,6 +69,11 @@ class PerceptronEnergy(Energy):
     def dimension(self) -> int:
         return self.layout.size
 
+    @property
+    def compiled(self) -> tuple[perceptron_kernel.Problem, Array, Array]:
+        """For machine code: the problem, what each coordinate is multiplied by, and the weight of its square."""
+        return self._problem, np.ones(self.dimension) if self._scale is None else self._scale, self._penalty
+
     def value_and_gradient(self, points: Array) -> tuple[Array, Array]:
         weights = self._weights(points)
         values, gradients = np.empty(len(points)), np.empty_like(weights)

@@ -45,38 +45,66 @@ class Pass(NamedTuple):
     shares: Array
 
 
+class Room(NamedTuple):
+    """Room for one evaluation: a layer's matrix and its slope, and of each layer what stands there, by samples."""
+
+    matrix: Array
+    product: Array
+    activations: Array
+    slopes: Array
+    z: Array
+    delta: Array
+    curvature: Array
+
+
+@compiled
+def room_for(problem: Problem) -> Room:
+    """Room that the evaluations at many points can share."""
+    widths, samples = problem.widths, problem.columns.shape[1]
+    depth, tallest = len(widths) - 1, widths.max() + 1
+    activations = np.ones((depth, tallest, samples))
+    activations[0, : widths[0]] = problem.columns
+    return Room(
+        np.empty(tallest * tallest), np.empty(tallest * tallest), activations, np.empty((depth, tallest, samples)),
+        np.empty((tallest, samples)), np.empty((tallest, samples)), np.empty((tallest, samples)),
+    )  # fmt: skip
+
+
 @compiled
 def value_and_gradient(problem: Problem, points: Array, values: Array, gradients: Array) -> None:
     """Fill `values` and `gradients` with those of the mean cross-entropy at each of the `points`."""
-    widths, samples = problem.widths, problem.columns.shape[1]
-    depth, tallest = len(widths) - 1, widths.max() + 1
-    matrix, product = np.empty(tallest * tallest), np.empty(tallest * tallest)
-    activations, slopes = np.ones((depth, tallest, samples)), np.empty((depth, tallest, samples))
-    z, delta, curvature = np.empty((tallest, samples)), np.empty((tallest, samples)), np.empty((tallest, samples))
-    activations[0, : widths[0]] = problem.columns
+    room = room_for(problem)
     for r in range(len(points)):
-        begin = 0
-        for k in range(depth):
-            fan_in, fan_out = widths[k], widths[k + 1]
-            weight = matrix[: fan_out * (fan_in + 1)].reshape(fan_out, fan_in + 1)
-            begin = _gather(points[r], begin, weight)
-            np.dot(weight, activations[k, : fan_in + 1], z[:fan_out])
-            if k < depth - 1:
-                above, slope_above = activations[k + 1, :fan_out], slopes[k + 1, :fan_out]
-                bend(problem.kind, problem.bend_width, z[:fan_out], above, slope_above, curvature)
-                activations[k + 1, fan_out] = 1.0
-        values[r] = _residual(z[: widths[depth]], problem.labels, delta[: widths[depth]])
-        for k in range(depth - 1, -1, -1):
-            fan_in, fan_out = widths[k], widths[k + 1]
-            begin -= fan_out * (fan_in + 1)
-            slope = product[: fan_out * (fan_in + 1)].reshape(fan_out, fan_in + 1)
-            np.dot(delta[:fan_out], activations[k, : fan_in + 1].T, slope)
-            _scatter(slope, gradients[r], begin)
-            if k > 0:
-                weight = matrix[: fan_out * fan_in].reshape(fan_out, fan_in)
-                weight[:] = points[r, begin : begin + fan_out * fan_in].reshape(fan_out, fan_in)
-                np.dot(weight.T, delta[:fan_out], z[:fan_in])
-                delta[:fan_in] = z[:fan_in] * slopes[k, :fan_in]
+        values[r] = value_at(problem, room, points[r], gradients[r])
+
+
+@compiled
+def value_at(problem: Problem, room: Room, point: Array, gradient: Array) -> float:
+    """The mean cross-entropy at a point; fills its `gradient`."""
+    widths, activations, z, delta = problem.widths, room.activations, room.z, room.delta
+    depth, begin = len(widths) - 1, 0
+    for k in range(depth):
+        fan_in, fan_out = widths[k], widths[k + 1]
+        weight = room.matrix[: fan_out * (fan_in + 1)].reshape(fan_out, fan_in + 1)
+        begin = _gather(point, begin, weight)
+        np.dot(weight, activations[k, : fan_in + 1], z[:fan_out])
+        if k < depth - 1:
+            above, slope_above = activations[k + 1, :fan_out], room.slopes[k + 1, :fan_out]
+            bend(problem.kind, problem.bend_width, z[:fan_out], above, slope_above, room.curvature)
+            activations[k + 1, fan_out] = 1.0
+    value = _residual(z[: widths[depth]], problem.labels, delta[: widths[depth]])
+    for k in range(depth - 1, -1, -1):
+        fan_in, fan_out = widths[k], widths[k + 1]
+        begin -= fan_out * (fan_in + 1)
+        slope = room.product[: fan_out * (fan_in + 1)].reshape(fan_out, fan_in + 1)
+        np.dot(delta[:fan_out], activations[k, : fan_in + 1].T, slope)
+        _scatter(slope, gradient, begin)
+        if k > 0:
+            weight = room.matrix[: fan_out * fan_in].reshape(fan_out, fan_in)
+            weight[:] = point[begin : begin + fan_out * fan_in].reshape(fan_out, fan_in)
+            np.dot(weight.T, delta[:fan_out], z[:fan_in])
+            delta[:fan_in] = z[:fan_in] * room.slopes[k, :fan_in]
+    return value
 
 
 @compiled
