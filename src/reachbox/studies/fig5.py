@@ -78,7 +78,7 @@ class Size:
     states: int
 
 
-WHOLE, QUICK = Size(VARIANTS, 5, 40, 20), Size(VARIANTS[:1], 3, 5, 0)
+WHOLE, QUICK = Size(VARIANTS, 5, 40, 20), Size(VARIANTS[:1], 3, 4, 0)
 
 
 @dataclass(frozen=True, eq=False)

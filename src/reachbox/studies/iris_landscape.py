@@ -21,7 +21,7 @@ PAPER = 763
 
 def landscape(request: Request) -> Chapter:
     """Explores in both modes; the databases lie in the chapter's folder and go on after a kill."""
-    loose, refined, minima, states = (40, 12, 8, 3) if request.quick else (PAPER, PAPER, 100, 300)
+    loose, refined, minima, states = (40, 8, 5, 3) if request.quick else (PAPER, PAPER, 100, 300)
     request.folder.mkdir(parents=True, exist_ok=True)
     iris = load("iris")
     network = PerceptronEnergy(WIDTHS, ReLU(), iris.x_train.double().numpy(), iris.y_train.numpy(), l2=L2)
