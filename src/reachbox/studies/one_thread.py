@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from threadpoolctl import threadpool_limits
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch and the compiled loops on one thread, as long as the context lasts; then as they were."""
+    """Torch, the compiled loops and products on one thread, as long as the context lasts; then as they were."""
     import numba
+    import scipy.linalg  # noqa: F401  the library whose threads are limited must be loaded
 
     of_torch = torch.get_num_threads()
     # Starting numba's threads changes the number of torch's, so numba comes first.
@@ -19,7 +21,8 @@ def one_thread() -> Iterator[None]:
     numba.set_num_threads(1)
     torch.set_num_threads(1)
     try:
-        yield
+        with threadpool_limits(1):
+            yield
     finally:
         numba.set_num_threads(of_numba)
         torch.set_num_threads(of_torch)
