@@ -16,7 +16,7 @@ from reachbox.training import Plain, Sensitivity, Settings
 
 NETWORK, SIGMA = "conv:16", 0.05
 TRAINING = Settings(epochs=40, batch_size=50, learning_rate=2e-3)
-QUICK_EPOCHS = 15
+QUICK_EPOCHS = 12
 VOLUME_WEIGHT, WIDTH_WEIGHT = 1e-6, 0.1
 
 

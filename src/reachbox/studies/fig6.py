@@ -15,7 +15,7 @@ from reachbox.studies.wording import described, sample_counts
 from reachbox.training import Evaluation, Objective, Plain, Preset, Sensitivity, Settings
 
 NETWORK, SIGMA, WEIGHT = "mlp:25,25,25", 0.1, 0.05
-EPOCHS, QUICK_EPOCHS, BATCH = 200, 15, 15
+EPOCHS, QUICK_EPOCHS, BATCH = 200, 10, 15
 
 
 @dataclass(frozen=True)

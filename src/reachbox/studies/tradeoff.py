@@ -19,7 +19,7 @@ from reachbox.training import Evaluation, Jacobian, Objective, Plain, Preset, Ro
 from reachbox.training.presets import COOLING, L2, SIGMA, TWO_CONVOLUTIONS
 
 METRICS = ("CE", "ERR", "SENSE", "ADV_LOSS", "ADV_ERR", "PGD_ERR")
-EPOCHS, QUICK_EPOCHS, QUICK_NETWORK = 8, 6, "conv:8"
+EPOCHS, QUICK_EPOCHS, QUICK_NETWORK = 8, 4, "conv:8"
 QUICK_METHODS = ("plain", "sensitivity", "interval", "robust")
 TASK = Plain(l2=L2 / 10)
 

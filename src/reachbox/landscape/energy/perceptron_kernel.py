@@ -63,7 +63,7 @@ def room_for(problem: Problem) -> Room:
     widths, samples = problem.widths, problem.columns.shape[1]
     depth, tallest = len(widths) - 1, widths.max() + 1
     activations = np.ones((depth, tallest, samples))
-    activations[0, : widths[0]] = problem.columns
+    _copy(problem.columns, activations[0, : widths[0]])
     return Room(
         np.empty(tallest * tallest), np.empty(tallest * tallest), activations, np.empty((depth, tallest, samples)),
         np.empty((tallest, samples)), np.empty((tallest, samples)), np.empty((tallest, samples)),
@@ -101,9 +101,9 @@ def value_at(problem: Problem, room: Room, point: Array, gradient: Array) -> flo
         _scatter(slope, gradient, begin)
         if k > 0:
             weight = room.matrix[: fan_out * fan_in].reshape(fan_out, fan_in)
-            weight[:] = point[begin : begin + fan_out * fan_in].reshape(fan_out, fan_in)
+            _gather_matrix(point, begin, weight)
             np.dot(weight.T, delta[:fan_out], z[:fan_in])
-            delta[:fan_in] = z[:fan_in] * room.slopes[k, :fan_in]
+            _multiply(z[:fan_in], room.slopes[k, :fan_in], delta[:fan_in])
     return value
 
 
@@ -133,7 +133,7 @@ def hessian_vectors(problem: Problem, points: Array, vectors: Array, products: A
 def _forth_and_back(problem: Problem, point: Array, matrix: Array, z: Array, there: Pass) -> None:
     """Fill `there` for a point; the rates are left alone, but for those of the ones, which are 0."""
     widths, depth, begin = problem.widths, len(problem.widths) - 1, 0
-    there.inputs[0, widths[0] + 1 : 2 * widths[0] + 1] = problem.columns
+    _copy(problem.columns, there.inputs[0, widths[0] + 1 : 2 * widths[0] + 1])
     there.inputs[0, 2 * widths[0] + 1] = 1.0
     for k in range(depth):
         fan_in, fan_out = widths[k], widths[k + 1]
@@ -153,9 +153,9 @@ def _forth_and_back(problem: Problem, point: Array, matrix: Array, z: Array, the
         fan_in, fan_out = widths[k], widths[k + 1]
         begin -= fan_out * (fan_in + 1)
         weight = matrix[: fan_out * fan_in].reshape(fan_out, fan_in)
-        weight[:] = point[begin : begin + fan_out * fan_in].reshape(fan_out, fan_in)
+        _gather_matrix(point, begin, weight)
         np.dot(weight.T, there.deltas[k, :fan_out], there.backs[k, :fan_in])
-        there.deltas[k - 1, :fan_in] = there.backs[k, :fan_in] * there.slopes[k, :fan_in]
+        _multiply(there.backs[k, :fan_in], there.slopes[k, :fan_in], there.deltas[k - 1, :fan_in])
 
 
 @compiled
@@ -171,8 +171,8 @@ def _rates_forth(
         begin = _gather(vector, begin, both[:, fan_in + 1 :])
         np.dot(both, there.inputs[k, : 2 * fan_in + 2], z_rate[:fan_out])
         if k < depth - 1:
-            there.inputs[k + 1, :fan_out] = there.slopes[k + 1, :fan_out] * z_rate[:fan_out]
-            bent[k + 1, :fan_out] = there.curvatures[k + 1, :fan_out] * z_rate[:fan_out]
+            _multiply(there.slopes[k + 1, :fan_out], z_rate[:fan_out], there.inputs[k + 1, :fan_out])
+            _multiply(there.curvatures[k + 1, :fan_out], z_rate[:fan_out], bent[k + 1, :fan_out])
 
 
 @compiled
@@ -186,21 +186,53 @@ def _rates_back(
     for k in range(depth - 1, -1, -1):
         fan_in, fan_out = widths[k], widths[k + 1]
         begin -= fan_out * (fan_in + 1)
-        stacked[fan_out : 2 * fan_out] = there.deltas[k, :fan_out]
+        _copy(there.deltas[k, :fan_out], stacked[fan_out : 2 * fan_out])
         first = matrices[0, : fan_out * (fan_in + 1)].reshape(fan_out, fan_in + 1)
         second = matrices[1, : fan_out * (fan_in + 1)].reshape(fan_out, fan_in + 1)
         np.dot(stacked[:fan_out], there.inputs[k, fan_in + 1 : 2 * fan_in + 2].T, first)
         np.dot(stacked[fan_out : 2 * fan_out], there.inputs[k, : fan_in + 1].T, second)
-        first += second
+        _add(second, first)
         _scatter(first, product, begin)
         if k > 0:
             above = matrices[0, : 2 * fan_out * fan_in].reshape(2 * fan_out, fan_in)
-            above[:fan_out] = point[begin : begin + fan_out * fan_in].reshape(fan_out, fan_in)
-            above[fan_out:] = vector[begin : begin + fan_out * fan_in].reshape(fan_out, fan_in)
+            _gather_matrix(point, begin, above[:fan_out])
+            _gather_matrix(vector, begin, above[fan_out:])
             np.dot(above.T, stacked[: 2 * fan_out], back_rate[:fan_in])
-            stacked[:fan_in] = (
-                back_rate[:fan_in] * there.slopes[k, :fan_in] + there.backs[k, :fan_in] * bent[k, :fan_in]
-            )
+            _multiply(back_rate[:fan_in], there.slopes[k, :fan_in], stacked[:fan_in])
+            _multiply(there.backs[k, :fan_in], bent[k, :fan_in], back_rate[:fan_in])
+            _add(back_rate[:fan_in], stacked[:fan_in])
+
+
+# Loops instead of whole-array expressions, which compile in a second each.
+
+
+@compiled
+def _copy(source: Array, target: Array) -> None:
+    for i in range(len(target)):
+        for j in range(target.shape[1]):
+            target[i, j] = source[i, j]
+
+
+@compiled
+def _add(source: Array, target: Array) -> None:
+    for i in range(len(target)):
+        for j in range(target.shape[1]):
+            target[i, j] += source[i, j]
+
+
+@compiled
+def _multiply(one: Array, other: Array, product: Array) -> None:
+    for i in range(len(product)):
+        for j in range(product.shape[1]):
+            product[i, j] = one[i, j] * other[i, j]
+
+
+@compiled
+def _gather_matrix(flat: Array, begin: int, matrix: Array) -> None:
+    """A layer's matrix alone from the flat vector."""
+    for i in range(len(matrix)):
+        for j in range(matrix.shape[1]):
+            matrix[i, j] = flat[begin + i * matrix.shape[1] + j]
 
 
 @compiled

@@ -200,7 +200,9 @@ def _compose(network: Reduced, block: int, maps: Maps) -> None:
     offsets = maps.offsets[begin : begin + units]
     for unit in range(units):
         offsets[unit] = network.biases[begin + unit]
-    maps.slopes[:, begin : begin + units] = 0.0
+    for column in range(len(maps.slopes)):
+        for unit in range(units):
+            maps.slopes[column, begin + unit] = 0.0
     for source in range(first, begin):
         gain = maps.gains[source]
         if gain == 0.0:
@@ -251,7 +253,8 @@ def _record(
     """Keeps the extremes of the objective over a region; `outputs` is the number of the first output."""
     for row in range(len(objective)):
         offset = 0.0
-        vertices.normal[:] = 0.0
+        for column in range(len(maps.slopes)):
+            vertices.normal[column] = 0.0
         for output in range(objective.shape[1]):
             weight = objective[row, output]
             offset += weight * maps.offsets[outputs + output]

@@ -85,9 +85,12 @@ def with_twice_the_room(vertices: Vertices) -> Vertices:
     """A copy with more room."""
     room = len(vertices.masks)
     larger = empty_store(len(vertices.points), vertices.masks.shape[1], 2 * room)
-    larger.points[:, :room] = vertices.points
-    larger.masks[:room] = vertices.masks
-    larger.heights[:room] = vertices.heights
+    for vertex in range(room):
+        larger.heights[vertex] = vertices.heights[vertex]
+        for column in range(len(vertices.points)):
+            larger.points[column, vertex] = vertices.points[column, vertex]
+        for word in range(vertices.masks.shape[1]):
+            larger.masks[vertex, word] = vertices.masks[vertex, word]
     return larger
 
 

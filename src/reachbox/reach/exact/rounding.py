@@ -38,8 +38,8 @@ def unit_ranges(program: Program, networks: Integers, lower: Floats, upper: Floa
     tasks, inputs, values = len(networks), program.begin[0], program.begin[-1]
     low, high, size = np.empty((tasks, values)), np.empty((tasks, values)), np.empty((tasks, values))
     for task in range(tasks):
-        low[task, :inputs], high[task, :inputs] = lower[task], upper[task]
         for value in range(inputs):
+            low[task, value], high[task, value] = lower[task, value], upper[task, value]
             centre, radius = centre_and_radius(lower[task, value], upper[task, value])
             size[task, value] = abs(centre) + radius
         for block in range(len(program.first)):
@@ -181,7 +181,8 @@ def fill_values(program: Program, network: int, high: Floats, values: Floats) ->
     """Fills `values`, before activation, from its inputs on; gives the part that holds the outputs."""
     for block in range(len(program.first)):
         first, begin, end = program.first[block], program.begin[block], program.begin[block + 1]
-        values[begin:end] = program.biases[network, begin:end]
+        for unit in range(begin, end):
+            values[unit] = program.biases[network, unit]
         for value in range(first, begin):
             slope = 1.0 if values[value] > 0.0 and high[value] > 0.0 else program.slope[value]
             active = slope * values[value]
