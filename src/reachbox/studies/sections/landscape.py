@@ -80,7 +80,8 @@ def _tree(found: Survey, colours: Mapping[int, float] | None, label: str) -> Sec
         f"{count(len(found.states))} transition states known, of which {count(found.joining)} join two distinct minima."
     )
     drawn = sum(len(tree.minima) for tree in trees)
-    caption = f"Disconnectivity graph of {count(drawn)} minima in {count(len(trees))} connected parts."
+    parts = "one connected part" if len(trees) == 1 else f"{count(len(trees))} connected parts"
+    caption = f"Disconnectivity graph of {count(drawn)} minima in {parts}."
     drawing = canvas.figure(caption, (minima_table(found), _states_table(found)), draw, wide=(720, 460))
     return Section("How the minima hang together", sentence, figures=(drawing,))
 
