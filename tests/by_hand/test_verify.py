@@ -115,7 +115,7 @@ def test_many_inputs_are_decided_by_bounds_and_attack() -> None:
     assert found.nodes == 0
 
 
-def test_what_is_neither_proven_nor_broken_is_unknown() -> None:
+def test_what_bounds_and_attack_leave_open_is_branched() -> None:
     network = wide(30, seed=1)
     head = (
         "".join(f"(declare-const X_{i} Real)" for i in range(30)) + "(declare-const Y_0 Real)(declare-const Y_1 Real)"
@@ -125,10 +125,19 @@ def test_what_is_neither_proven_nor_broken_is_unknown() -> None:
     least = rb.reach(network, boxes, "sampled").upper[0, 0].item()
     most = rb.reach(network, boxes, "alpha").upper[0, 0].item()
     found = verify(network, parse_vnnlib(f"{head}{box}(assert (>= Y_0 {0.2 * least + 0.8 * most}))"))
-    assert found.verdict is Verdict.UNKNOWN
+    assert found.verdict is Verdict.UNSAT
+    assert found.nodes > 1
 
 
 def test_operators_that_are_not_piecewise_linear() -> None:
+    """They have bounds and an attack; what those leave open is unknown."""
+    torch.manual_seed(0)
+    layers = nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 2)
+    deep, boxes = Network.from_module(nn.Sequential(*layers), torch.zeros(1, 2)), rb.Box([[-1.0, -1.0]], [[1.0, 1.0]])
+    least, most = (rb.reach(deep, boxes, method).upper[0, 0].item() for method in ("sampled", "alpha"))
+    assert most - least > 1e-3
+    between = parse_vnnlib(HEAD + BOX + f"(assert (>= Y_0 {(least + most) / 2}))")
+    assert verify(deep, between).verdict is Verdict.UNKNOWN
     network = Network.from_module(nn.Sequential(nn.Linear(2, 2), nn.Tanh()), torch.zeros(1, 2))
     assert verify(network, parse_vnnlib(HEAD + BOX + "(assert (>= Y_0 1.5))")).verdict is Verdict.UNSAT
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import _thread
 from itertools import pairwise
+from math import inf
 from threading import Timer
 from time import perf_counter
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,6 +16,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 import reachbox as rb
+from reachbox.verify import Disjunct, HalfSpaces, Specification
+from reachbox.verify.branching import by_branching
+from reachbox.verify.judge import network_judge
+from reachbox.verify.question import Question
 from tests.by_law.test_exact import PIECEWISE_LINEAR, box_of, check_attained, module_of
 
 TOLERANCE = 1e-6
@@ -110,3 +116,29 @@ def test_it_can_be_interrupted() -> None:
     with pytest.raises(KeyboardInterrupt):
         rb.reach(module, box, rb.Exact(engine="branching", regions=1 << 40, time_limit=60))
     assert perf_counter() - started < 30  # two seconds on a machine of one's own
+
+
+def half_spaces(rows: list[list[float]], bounds: list[float]) -> HalfSpaces:
+    return HalfSpaces(np.array(rows), np.array(bounds), np.zeros(len(bounds), dtype=np.bool_))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_verdicts_about_many_inputs_follow_the_exact_box(seed: int) -> None:
+    module, box = wide_problem(seed, 8, 0.3)
+    network, first = rb.Network.from_module(module, box.lower), rb.Box(box.lower[:1], box.upper[:1])
+    out = rb.reach(network, first, rb.Exact(tolerance=TOLERANCE))
+    least, width = out.lower[0].numpy(), out.width[0].numpy()
+    lower, upper = box.lower[0].numpy(), box.upper[0].numpy()
+
+    def verdict(*unsafe: HalfSpaces) -> rb.Verdict:
+        disjuncts = tuple(Disjunct(lower, upper, each) for each in unsafe)
+        found = by_branching(Question(network, Specification(30, 2, disjuncts), network_judge(network), inf))
+        assert found is not None
+        return found.verdict
+
+    below, above = (half_spaces([[1.0, 0.0]], [least[0] + share * width[0]]) for share in (-1e-3, 1e-3))
+    corner = half_spaces([[1.0, 0.0], [0.0, 1.0]], [least[0] + 1e-3 * width[0], least[1] - 1e-3 * width[1]])
+    assert verdict(below) is rb.Verdict.UNSAT
+    assert verdict(above) is rb.Verdict.SAT
+    assert verdict(below, corner) is rb.Verdict.UNSAT
+    assert verdict(corner, above) is rb.Verdict.SAT

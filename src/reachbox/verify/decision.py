@@ -11,13 +11,14 @@ from reachbox.errors import InputError
 from reachbox.network import Network
 from reachbox.verify.attack import by_attack
 from reachbox.verify.bounds import by_bounds
+from reachbox.verify.branching import by_branching
 from reachbox.verify.judge import Judge, network_judge
 from reachbox.verify.question import LATE, Question
 from reachbox.verify.specification import Specification
 from reachbox.verify.splitting import by_splitting
 from reachbox.verify.verdict import Verdict, Verification
 
-STEPS: tuple[Callable[[Question], Verification | None], ...] = (by_splitting, by_bounds, by_attack)
+STEPS: tuple[Callable[[Question], Verification | None], ...] = (by_splitting, by_bounds, by_attack, by_branching)
 """Taken in turn until one gives a verdict; each gives None where it has none. A further method is one more step."""
 
 
@@ -28,8 +29,9 @@ def verify(
     """Whether an input of the specification's unsafe set exists: `sat`, `unsat`, or that this is not known.
 
     For few inputs that vary, up to 12, and piecewise linear networks the input is split until all is decided; `unsat`
-    is proven then, rounding included (`docs/exact.md`). Otherwise bounds are tried, then an attack; `unsat` then
-    holds over the real numbers, up to the rounding of float64. `sat` is claimed only of an input for which `judge`
+    is proven then, rounding included (`docs/exact.md`). Otherwise bounds are tried, whose `unsat` holds over the real
+    numbers, up to the rounding of float64; then an attack; then branch and bound on the signs of units, whose `unsat`
+    includes the rounding. `sat` is claimed only of an input for which `judge`
     confirms it: by default the network's own evaluation in float32. `timeout` is in seconds.
     Raises `InputError` where the specification does not fit the network, or the time limit is not a number from 0 on.
     """

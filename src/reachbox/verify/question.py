@@ -28,6 +28,11 @@ class Question:
         """Whether the time is up."""
         return perf_counter() >= self.deadline
 
+    @property
+    def seconds_left(self) -> float:
+        """Until the time is up."""
+        return max(0.0, self.deadline - perf_counter())
+
     def confirmed(self, point: Floats) -> Counterexample | None:
         """The counterexample at a point, if the judge finds it unsafe."""
         return confirmed(point, self.specification.disjuncts, self.judge)

@@ -23,7 +23,7 @@ def by_splitting(question: Question) -> Verification | None:
     """The verdict, `unsat` proven with rounding included; None for a network or box that this is not made for."""
     boxes = question.specification.by_box()
     varying = max(int((lower < upper).sum()) for lower, upper, _ in boxes)
-    if varying > FEW_INPUTS or _entries(question.network) > MOST_ENTRIES:
+    if varying > FEW_INPUTS or entries(question.network) > MOST_ENTRIES:
         return None
     try:
         searches = [_search(question, *box) for box in boxes]
@@ -47,7 +47,7 @@ def by_splitting(question: Question) -> Verification | None:
     return Verification(Verdict.UNKNOWN, "undecided within the rounding of the arithmetic", nodes=nodes)
 
 
-def _entries(network: Network) -> int:
+def entries(network: Network) -> int:
     """How large the matrices of a network's affine operators are together."""
     return sum(
         prod(node.shape) * sum(prod(network.shape_of(value)) for value in node.inputs)
@@ -57,11 +57,15 @@ def _entries(network: Network) -> int:
 
 
 def _search(question: Question, lower: Floats, upper: Floats, unsafe: list[HalfSpaces]) -> Search:
-    """One box with all its alternatives; where there is no row, all outputs are unsafe, as by the row `0 <= 0`."""
+    """One box with all its alternatives."""
+    problem = largest_rows(question.network, *rows_and_bounds(unsafe))
+    return Search(problem, lower, upper, Rules(aim=0.0, tolerance=0.0, stops=True), seed=question.seed)
+
+
+def rows_and_bounds(unsafe: list[HalfSpaces]) -> tuple[list[Floats], list[Floats]]:
+    """Those of each alternative; where there is no row, all outputs are unsafe, as by the row `0 <= 0`."""
     rows = [
         half_spaces.rows if len(half_spaces.rows) else np.zeros((1, half_spaces.rows.shape[1]))
         for half_spaces in unsafe
     ]
-    shifts = [half_spaces.bounds if len(half_spaces.rows) else np.zeros(1) for half_spaces in unsafe]
-    problem = largest_rows(question.network, rows, shifts)
-    return Search(problem, lower, upper, Rules(aim=0.0, tolerance=0.0, stops=True), seed=question.seed)
+    return rows, [half_spaces.bounds if len(half_spaces.rows) else np.zeros(1) for half_spaces in unsafe]

@@ -1,5 +1,5 @@
 """Branch and bound on the signs of units, all outputs and both sides of many boxes in one batch."""
 
-from reachbox.reach.exact.branching.search import branch_signs
+from reachbox.reach.exact.branching.search import branch_signs, rows_above
 
-__all__ = ["branch_signs"]
+__all__ = ["branch_signs", "rows_above"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from time import perf_counter
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,6 +31,7 @@ FINEST_FOR_FLOAT32 = 2.0**-15
 ALLOWED, MARGIN = 0.95, 0.02
 """Shares of the tolerance: what a part may be short of the least value seen, and what steps aim at beyond."""
 TINY = 1e-30
+COARSE = 1e-3  # of the size of aims: a tolerance that lets the search use float32; what it proves is float64
 
 
 def branch_signs(program: Program, tasks: Tasks, tolerance: float, nodes: int, seconds: float) -> Answer:
@@ -57,13 +60,42 @@ def _of_one_network(program: Program, tasks: Tasks, tolerance: float, nodes: int
     return Answer(outer, inner, points, search.ended(), ("branching",))
 
 
-class Search:
-    """All rows of all tasks and their negatives, each to be minimised: the problems, numbered task by task."""
+class Least(NamedTuple):
+    """Of each row of each task: what it is proven to be at least, a value that is attained, and where."""
 
-    def __init__(self, program: Program, tasks: Tasks, tolerance: float, most_nodes: int) -> None:
-        self.program, self.tasks, self.most_nodes = program, tasks, most_nodes
+    proven: Floats  # (tasks, rows)
+    attained: Floats  # (tasks, rows), up to rounding
+    points: Floats  # (tasks, rows, inputs)
+    nodes: int
+
+
+def rows_above(program: Program, tasks: Tasks, aims: Floats, seconds: float) -> Least:
+    """Searches until every row of one network is proven to exceed its aim, `(tasks, rows)`, or one does not."""
+    compile_kernels()
+    until, shape = perf_counter() + seconds, aims.shape
+    ranges = unit_ranges(program, tasks.networks, tasks.lower, tasks.upper)
+    if not all(np.isfinite(part).all() for part in ranges):
+        raise InputError("exact: the network's values overflow float64; its weights or the box are too large")
+    search = Search(program, tasks, COARSE * (1.0 + float(np.abs(aims).max())), sys.maxsize, aims.reshape(-1))
+    search.run(until)
+    points = search.incumbents.points.reshape(*shape, program.inputs)
+    return Least(search.least().reshape(shape), search.incumbents.values.reshape(shape), points, int(search.done.sum()))
+
+
+class Search:
+    """The problems, numbered task by task: rows to be minimised.
+
+    They are all rows and their negatives, each to within the tolerance; or, where there are `aims` `(problems,)`, the
+    rows alone, until each is proven to exceed its aim or one does not.
+    """
+
+    def __init__(
+        self, program: Program, tasks: Tasks, tolerance: float, most_nodes: int, aims: Floats | None = None
+    ) -> None:
+        self.program, self.tasks, self.most_nodes, self.aims = program, tasks, most_nodes, aims
         self.layers = Layers.of(program, int(tasks.networks[0]))
-        rows = np.concatenate([tasks.objectives, -tasks.objectives], axis=1)
+        both = np.concatenate([tasks.objectives, -tasks.objectives], axis=1)
+        rows = both if aims is None else tasks.objectives
         self.owner = np.repeat(np.arange(len(tasks)), rows.shape[1])
         self.rows = torch.from_numpy(rows.reshape(len(self.owner), program.outputs))
         self.incumbents = Incumbents.at_centres(
@@ -90,12 +122,20 @@ class Search:
         units = np.flatnonzero(self.is_open.any(0))
         self.pool = Pool(len(self.owner), units, self.layers.units, self.fast.slope.dtype)
         self._visit_roots(until)
-        while perf_counter() < until:
+        while perf_counter() < until and not self._has_missed():
             problems = self._unfinished()
             if not len(problems):
                 break
             nodes = self.pool.pop(problems, self.at_once // 2)
             self._visit(nodes.halves(), STEPS)
+
+    def _has_missed(self) -> bool:
+        """Whether some row attains its aim."""
+        return self.aims is not None and bool((self.incumbents.values <= self.aims).any())
+
+    def _levels(self, problems: Integers) -> Floats:
+        """What the bound of a part must exceed to need no more search."""
+        return np.asarray(self.incumbents.values[problems] - self.allowed if self.aims is None else self.aims[problems])
 
     def least(self) -> Floats:
         """The proven lower bound of every problem."""
@@ -134,8 +174,8 @@ class Search:
     def _unfinished(self) -> Integers:
         """The problems that have nodes worth splitting; those of others are dropped, their bounds kept."""
         problems = self.pool.waiting()
-        for problem in problems:
-            if self.pool.lowest(problem) > self.incumbents.values[problem] - self.allowed:
+        for problem, level in zip(problems, self._levels(problems), strict=True):
+            if self.pool.lowest(problem) > level:
                 self.closed[problem] = min(self.closed[problem], self.pool.clear(problem))
         has_nodes = np.array([len(self.pool.heaps[problem]) > 0 for problem in problems], dtype=np.bool_)
         problems = problems[has_nodes]
@@ -145,7 +185,7 @@ class Search:
         """Bounds nodes; those that may still hold a value smaller than is allowed go into the pool."""
         problems = nodes.problems
         np.add.at(self.done, self.owner[problems], 1)
-        targets = self.incumbents.values[problems] - (1 - MARGIN) * self.allowed
+        targets = self._levels(problems) + MARGIN * self.allowed
         best = ascend(
             self.relaxation, self.fast_rows.part(problems), nodes.signs, nodes.multipliers,
             targets.astype(nodes.multipliers.dtype), steps,
@@ -165,14 +205,14 @@ class Search:
 
     def _left(self, nodes: Nodes) -> Nodes:
         """The nodes that are not closed by their bounds; the others' bounds are kept."""
-        is_left = nodes.bounds <= self.incumbents.values[nodes.problems] - self.allowed
+        is_left = nodes.bounds <= self._levels(nodes.problems)
         np.minimum.at(self.closed, nodes.problems[~is_left], nodes.bounds[~is_left])
         return nodes.part(np.flatnonzero(is_left))
 
     def _close(self, leaves: Nodes) -> None:
         """Proves what can be proven of leaves: by more steps in float64, then with a linear program's multipliers."""
         rows = self.proven_rows.part(leaves.problems)
-        targets = self.incumbents.values[leaves.problems] - (1 - MARGIN) * self.allowed
+        targets = self._levels(leaves.problems) + MARGIN * self.allowed
         best = ascend(self.exact, rows, leaves.signs, leaves.multipliers.astype(np.float64), targets, LEAF_STEPS)
         proven = self.proof.bounds(rows, leaves.signs, best.multipliers)
         leaves = self._left(leaves._replace(bounds=np.maximum(leaves.bounds, proven)))
