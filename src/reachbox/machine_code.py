@@ -18,6 +18,7 @@ from numba.core.dispatcher import Dispatcher
 
 from reachbox import __version__
 
+FINITE = {"contract", "nnan", "ninf", "nsz"}
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -29,26 +30,27 @@ def sources(folder: Path) -> str:
 
 def compiled(function: Function) -> Function:
     """`function` compiled at its first call and cached on disk; threads run it side by side."""
-    options = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
-    return cast(Function, njit(**options)(_keyed(function)))
+    return _compiled(function, {"contract"})
 
 
 def compiled_for_finite(function: Function) -> Function:
     """The same, faster, for functions that never meet NaN or infinity."""
-    options = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nnan", "ninf", "nsz"}}
-    return cast(Function, njit(**options)(_keyed(function)))
+    return _compiled(function, FINITE)
 
 
 def compiled_in_place(function: Function) -> Function:
     """The same as `compiled_for_finite` for functions that make no arrays: no references are counted."""
-    options = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "nnan", "ninf", "nsz"}}
-    return cast(Function, njit(**options, _nrt=False, forceinline=True)(_keyed(function)))
+    return _compiled(function, FINITE, _nrt=False, forceinline=True)
 
 
 def compiled_for_searches(function: Function) -> Function:
-    """The same with formulas reassociated, for what is checked afterwards and enters no proven bound."""
-    options = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract", "reassoc"}}
-    return cast(Function, njit(**options)(_keyed(function)))
+    """The same as `compiled` with formulas reassociated, for what is checked afterwards and enters no proven bound."""
+    return _compiled(function, {"contract", "reassoc"})
+
+
+def _compiled(function: Function, fastmath: set[str], **options: bool) -> Function:
+    always = {"cache": True, "nogil": True, "error_model": "numpy"}
+    return cast(Function, njit(**always, fastmath=fastmath, **options)(_keyed(function)))
 
 
 def _keyed(function: Callable[..., Any]) -> FunctionType:

@@ -19,8 +19,10 @@ from reachbox.landscape import (
     ReLU,
     Searching,
     Softplus,
+    StationaryPoint,
     Status,
     Tanh,
+    TransitionState,
     condense,
     eigenvalues,
     explore,
@@ -127,17 +129,24 @@ def with_equal_units(network: PerceptronEnergy) -> Condensed:
     return condense(network, point[0], tolerance=0.0)
 
 
+def three_states(
+    energy: PerceptronEnergy, options: Exploration, path: Path, most_jobs: int
+) -> tuple[list[TransitionState], dict[int, StationaryPoint]]:
+    """Three transition states or more, and all minima by number."""
+    with Database(path, energy.describe()) as database:
+        for progress in explore(energy, database, options):
+            if progress.transition_states >= 3 or progress.attempts == most_jobs:
+                break
+        states, minima = database.transition_states(), database.minima()
+    assert len(states) >= 3
+    return states, {minimum.id: minimum.found for minimum in minima}
+
+
 def test_a_unit_midway_to_another_leads_to_transition_states(tmp_path: Path) -> None:
     network = PerceptronEnergy((3, 8, 2), Tanh(), INPUTS, LABELS, l2=0.002)
     kinds = ("quench", "climb_from_moves", "climb_from_moves")
     options = Exploration(batch=8, kinds=kinds, searching=Searching.for_networks())  # type: ignore[arg-type]
-    with Database(tmp_path / "moves.db", network.describe()) as database:
-        for progress in explore(network, database, options):
-            if progress.transition_states >= 3 or progress.attempts == 9:
-                break
-        minima = {minimum.id: minimum.found for minimum in database.minima()}
-        states = database.transition_states()
-    assert len(states) >= 3
+    states, minima = three_states(network, options, tmp_path / "moves.db", most_jobs=9)
     for state in states:
         values = np.linalg.eigvalsh(hessian(network, state.found.point))
         assert ((values < -1e-6).sum(), (np.abs(values) <= 1e-6).sum()) == (1, 0)
@@ -169,13 +178,7 @@ def test_states_of_a_smoothed_loss_are_strict_and_are_followed_down(tmp_path: Pa
     energy = smoothed(NETWORK, 1.0)
     kinds = ("quench", "climb_from_minima")
     options = Exploration(batch=8, kinds=kinds, searching=Searching.for_smoothed_relu(1.0))  # type: ignore[arg-type]
-    with Database(tmp_path / "smoothed.db", energy.describe()) as database:
-        for progress in explore(energy, database, options):
-            if progress.transition_states >= 3 or progress.attempts == 12:
-                break
-        minima = {minimum.id: minimum.found for minimum in database.minima()}
-        states = database.transition_states()
-    assert len(states) >= 3
+    states, minima = three_states(energy, options, tmp_path / "smoothed.db", most_jobs=12)
     for state in states:
         values, vectors = np.linalg.eigh(hessian(energy, state.found.point))
         assert (values < -1e-7).sum() == 1

@@ -25,6 +25,7 @@ from reachbox.landscape import (
     lowest_modes,
     minimise,
 )
+from reachbox.landscape.descent.minimise import descend
 
 DATA = np.random.default_rng(7)
 INPUTS, LABELS = DATA.standard_normal((12, 3)), DATA.integers(0, 3, 12)
@@ -88,6 +89,18 @@ def test_quenches_go_down_to_a_small_gradient(energy: Energy) -> None:
     assert (quench.rms[quench.converged] <= 1e-5).all()
     if energy is not SURFACES["relu"]:  # its minima lie on kinks, where no gradient is small
         assert quench.converged.mean() >= 0.5
+
+
+@pytest.mark.parametrize("network", [name for name, energy in SURFACES.items() if isinstance(energy, PerceptronEnergy)])
+def test_a_perceptron_s_descent_in_machine_code_takes_the_same_steps(network: str) -> None:
+    energy, options = SURFACES[network], Minimiser(rms=1e-12, max_steps=25)
+    starts = energy.random_points(5, np.random.default_rng(6))
+    fast = minimise(energy, starts, options)
+    plain = descend(lambda points, _: energy.value_and_gradient(points), starts, options)
+    assert (fast.evaluations == plain.evaluations).all()
+    assert (fast.status == plain.status).all()
+    assert fast.energies == pytest.approx(plain.energies, rel=1e-7)
+    assert fast.points == pytest.approx(plain.points, rel=1e-5, abs=1e-6)
 
 
 @every_surface

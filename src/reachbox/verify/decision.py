@@ -31,8 +31,8 @@ def verify(
     For few inputs that vary, up to 12, and piecewise linear networks the input is split until all is decided; `unsat`
     is proven then, rounding included (`docs/exact.md`). Otherwise bounds are tried, whose `unsat` holds over the real
     numbers, up to the rounding of float64; then an attack; then branch and bound on the signs of units, whose `unsat`
-    includes the rounding. `sat` is claimed only of an input for which `judge`
-    confirms it: by default the network's own evaluation in float32. `timeout` is in seconds.
+    includes the rounding. `sat` is claimed only of an input for which `judge` confirms it: by default the network's
+    own evaluation in float32. `timeout` is in seconds; without it a search goes on until all is decided.
     Raises `InputError` where the specification does not fit the network, or the time limit is not a number from 0 on.
     """
     started = perf_counter()

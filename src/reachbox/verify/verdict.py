@@ -36,5 +36,5 @@ class Verification:
     verdict: Verdict
     reason: str
     counterexample: Counterexample | None = None
-    nodes: int = 0  # boxes that were searched
+    nodes: int = 0  # parts that were searched, of the input or of the signs of units
     seconds: float = 0.0

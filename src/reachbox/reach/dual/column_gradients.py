@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from reachbox.machine_code import compiled
-from reachbox.reach.dual.columns import Level, Run
+from reachbox.reach.dual.columns import Entry, Run
 from reachbox.reach.dual.layout import Array
 
 
@@ -21,8 +21,8 @@ class Slopes:
     centre: Array
     radius: Array
     objective: Array
-    weights: list[Tensor]
-    biases: list[Tensor]
+    weights: tuple[Tensor, ...]
+    biases: tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -39,34 +39,37 @@ def gradients(
 ) -> Slopes:
     """Those of `sum of_centre * centre + of_radius * radius` of the rows that a run found."""
     last = found.levels[-1]
-    *parts, of_objective = from_rows(objective, last.centre, last.columns, last.owner, last.size, of_centre, of_radius)
-    back, of_weights, of_biases = Back(*parts), [], []
-    for k in range(len(weights) - 1, -1, -1):
-        entry, old = found.entries[k], len(found.entries[k].columns)
-        centre, columns = torch.from_numpy(back.centre), torch.from_numpy(back.columns[:old])
-        of_turned = torch.from_numpy(entry.centre).T @ centre
-        of_turned.addmm_(torch.from_numpy(entry.columns).T, columns)
-        add_starts(back.columns[old:], entry.starts.unit, of_turned.numpy())
-        of_weights.append(of_turned.T)
-        of_biases.append(centre.sum(0))
-        of_passed = (centre @ weights[k]).numpy()
-        if k == 0:
-            return Slopes(
-                of_passed, back.size.reshape(of_passed.shape), of_objective, of_weights[::-1], of_biases[::-1]
-            )
-        of_entering = (columns @ weights[k]).numpy()
-        back = _through_activation(found, k, of_passed, of_entering, back.size, below[k - 1])
-    raise AssertionError("a network has layers")
+    *parts, of_objective = from_rows(
+        objective, last.centre, last.columns, last.owner, last.size, found.heights, of_centre, of_radius
+    )
+    back, layers = Back(*parts), []
+    for k in range(len(weights) - 1, 0, -1):
+        layers.append(_of_layer(found.entries[k], back))
+        back = _before(found, k, weights[k], below[k - 1], back)
+    layers.append(_of_layer(found.entries[0], back))
+    of_inputs = (torch.from_numpy(back.centre) @ weights[0]).numpy()
+    of_weights, of_biases = zip(*layers[::-1], strict=True)
+    return Slopes(of_inputs, back.size.reshape(of_inputs.shape), of_objective, of_weights, of_biases)
 
 
-def _through_activation(found: Run, k: int, of_passed: Array, of_entering: Array, of_size: Array, below: float) -> Back:
-    """From what entered layer `k` to the level before it."""
-    level: Level = found.levels[k - 1]
-    starts = found.entries[k].starts
+def _of_layer(entry: Entry, back: Back) -> tuple[Tensor, Tensor]:
+    """Gradients of a layer's weights and biases, from those at the level behind it."""
+    old, centre = len(entry.columns), torch.from_numpy(back.centre)
+    of_turned = torch.from_numpy(entry.centre).T @ centre
+    of_turned.addmm_(torch.from_numpy(entry.columns).T, torch.from_numpy(back.columns[:old]))
+    add_starts(back.columns[old:], entry.starts.unit, of_turned.numpy())
+    return of_turned.T, centre.sum(0)
+
+
+def _before(found: Run, k: int, weight: Tensor, below: float, back: Back) -> Back:
+    """From the level behind layer `k` to the one before its activation."""
+    level, entry = found.levels[k - 1], found.entries[k]
+    of_passed = (torch.from_numpy(back.centre) @ weight).numpy()
+    of_entering = (torch.from_numpy(back.columns[: len(entry.columns)]) @ weight).numpy()
     return Back(
         *through_activation(
-            level.centre, level.radius, level.columns, level.owner, level.size, found.slopes[k - 1], starts.owner,
-            starts.unit, of_passed, of_entering, of_size, below,
+            level.centre, level.radius, level.columns, level.owner, level.size, found.slopes[k - 1],
+            entry.starts.owner, entry.starts.unit, of_passed, of_entering, back.size, below,
         )
     )  # fmt: skip
 
@@ -81,8 +84,9 @@ def add_starts(of_columns: Array, unit: Array, of_turned: Array) -> None:
 
 @compiled
 def from_rows(
-    objective: Array, centre: Array, columns: Array, owner: Array, size: Array, of_centre: Array, of_radius: Array
-) -> tuple[Array, Array, Array, Array]:
+    objective: Array, centre: Array, columns: Array, owner: Array, size: Array, heights: Array, of_centre: Array,
+    of_radius: Array,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
     """From the rows' centres and radii to the outputs' centres, columns and sizes, and the objective."""
     samples, rows, outputs = objective.shape
     of_outputs, of_columns = np.zeros_like(centre), np.zeros_like(columns)
@@ -95,9 +99,7 @@ def from_rows(
     for column in range(len(columns)):
         sample = owner[column]
         for row in range(rows):
-            height = 0 * size[column]
-            for output in range(outputs):
-                height += objective[sample, row, output] * columns[column, output]
+            height = heights[column, row]
             of_size[column] += of_radius[sample, row] * abs(height)
             of_height = of_radius[sample, row] * size[column] * np.sign(height)
             for output in range(outputs):
@@ -135,9 +137,8 @@ def through_activation(
         sample, total = owner[column], 0 * size[column]
         for unit in range(units):
             here, pull = columns[column, unit], of_radius[sample, unit]
-            of_columns[column, unit] = slope[sample, unit] * of_entering[column, unit] + pull * size[column] * np.sign(
-                here
-            )
+            of_columns[column, unit] = slope[sample, unit] * of_entering[column, unit]
+            of_columns[column, unit] += pull * size[column] * np.sign(here)
             total += pull * abs(here)
         of_own_size[column] += total
     return of_centre, of_columns, of_own_size

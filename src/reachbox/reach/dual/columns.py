@@ -55,6 +55,7 @@ class Run:
     slopes: list[Array]  # (samples, units) of each activation
     centre: Array  # (samples, rows)
     radius: Array  # (samples, rows)
+    heights: Array  # (columns, rows): how far each column at the outputs moves each row
 
 
 def run(
@@ -140,9 +141,10 @@ def relaxed(
 @compiled
 def rows_of_objective(
     objective: Array, centre: Array, columns: Array, owner: Array, size: Array
-) -> tuple[Array, Array]:
-    """Centre and radius of an objective's rows."""
+) -> tuple[Array, Array, Array]:
+    """Centre and radius of an objective's rows, and how far each column moves them."""
     samples, rows, outputs = objective.shape
+    heights = np.zeros((len(columns), rows), centre.dtype)
     row_centre, row_radius = np.zeros((samples, rows), centre.dtype), np.zeros((samples, rows), centre.dtype)
     for sample in range(samples):
         for row in range(rows):
@@ -151,8 +153,7 @@ def rows_of_objective(
     for column in range(len(columns)):
         sample = owner[column]
         for row in range(rows):
-            height = 0 * size[column]
             for output in range(outputs):
-                height += objective[sample, row, output] * columns[column, output]
-            row_radius[sample, row] += abs(height) * size[column]
-    return row_centre, row_radius
+                heights[column, row] += objective[sample, row, output] * columns[column, output]
+            row_radius[sample, row] += abs(heights[column, row]) * size[column]
+    return row_centre, row_radius, heights

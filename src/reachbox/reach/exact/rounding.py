@@ -163,8 +163,7 @@ def _fill_lanes(program: Program, network: int, high: Floats, values: Floats) ->
         for value in range(first, begin):
             is_active = False
             for lane in range(LANES):
-                slope = 1.0 if values[value, lane] > 0.0 and high[value] > 0.0 else program.slope[value]
-                active[lane] = slope * values[value, lane]
+                active[lane] = _activated(values[value, lane], high[value], program.slope[value])
                 is_active |= active[lane] != 0.0
             if not is_active:
                 continue
@@ -184,14 +183,19 @@ def fill_values(program: Program, network: int, high: Floats, values: Floats) ->
         for unit in range(begin, end):
             values[unit] = program.biases[network, unit]
         for value in range(first, begin):
-            slope = 1.0 if values[value] > 0.0 and high[value] > 0.0 else program.slope[value]
-            active = slope * values[value]
+            active = _activated(values[value], high[value], program.slope[value])
             if active == 0.0:
                 continue
             row = program.offset[block] + (value - first) * (end - begin)
             for unit in range(end - begin):
                 values[begin + unit] += program.weights[network, row + unit] * active
     return values[program.begin[-2] :]
+
+
+@compiled
+def _activated(value: float, high: float, slope: float) -> float:
+    """A value behind its ReLU; one that is proven never to be above zero is taken to be below."""
+    return value if value > 0.0 and high > 0.0 else slope * value
 
 
 @compiled

@@ -31,7 +31,8 @@ FINEST_FOR_FLOAT32 = 2.0**-15
 ALLOWED, MARGIN = 0.95, 0.02
 """Shares of the tolerance: what a part may be short of the least value seen, and what steps aim at beyond."""
 TINY = 1e-30
-COARSE = 1e-3  # of the size of aims: a tolerance that lets the search use float32; what it proves is float64
+ABOUT_AIMS = 1e-3
+"""What stands for a tolerance where there are aims, as a share of their size: coarse enough for float32."""
 
 
 def branch_signs(program: Program, tasks: Tasks, tolerance: float, nodes: int, seconds: float) -> Answer:
@@ -47,10 +48,8 @@ def branch_signs(program: Program, tasks: Tasks, tolerance: float, nodes: int, s
 
 
 def _of_one_network(program: Program, tasks: Tasks, tolerance: float, nodes: int, until: float) -> Answer:
-    ranges = unit_ranges(program, tasks.networks, tasks.lower, tasks.upper)
-    if not all(np.isfinite(part).all() for part in ranges):
-        raise InputError("exact: the network's values overflow float64; its weights or the box are too large")
-    search = Search(program, tasks, tolerance, nodes)
+    ranges = _finite_ranges(program, tasks)
+    search = Search(program, tasks, np.concatenate([tasks.objectives, -tasks.objectives], axis=1), tolerance, nodes)
     search.run(until)
     shape = (len(tasks), 2, tasks.objectives.shape[1])
     least, points = search.least().reshape(shape), search.incumbents.points.reshape(*shape, program.inputs)
@@ -58,6 +57,14 @@ def _of_one_network(program: Program, tasks: Tasks, tolerance: float, nodes: int
     outer = np.stack([np.maximum(least[:, 0], widest[:, 0]), np.minimum(-least[:, 1], widest[:, 1])], axis=1)
     inner = evaluated(program, tasks, ranges, points)
     return Answer(outer, inner, points, search.ended(), ("branching",))
+
+
+def _finite_ranges(program: Program, tasks: Tasks) -> tuple[Floats, Floats, Floats]:
+    """`unit_ranges`; `InputError` where they overflow."""
+    ranges = unit_ranges(program, tasks.networks, tasks.lower, tasks.upper)
+    if not all(np.isfinite(part).all() for part in ranges):
+        raise InputError("exact: the network's values overflow float64; its weights or the box are too large")
+    return ranges
 
 
 class Least(NamedTuple):
@@ -70,32 +77,33 @@ class Least(NamedTuple):
 
 
 def rows_above(program: Program, tasks: Tasks, aims: Floats, seconds: float) -> Least:
-    """Searches until every row of one network is proven to exceed its aim, `(tasks, rows)`, or one does not."""
+    """Searches until each row of the objectives, all of one network, is proven to exceed its aim, or one does not.
+
+    `aims` are `(tasks, rows)`.
+    """
     compile_kernels()
     until, shape = perf_counter() + seconds, aims.shape
-    ranges = unit_ranges(program, tasks.networks, tasks.lower, tasks.upper)
-    if not all(np.isfinite(part).all() for part in ranges):
-        raise InputError("exact: the network's values overflow float64; its weights or the box are too large")
-    search = Search(program, tasks, COARSE * (1.0 + float(np.abs(aims).max())), sys.maxsize, aims.reshape(-1))
+    _finite_ranges(program, tasks)
+    tolerance = ABOUT_AIMS * (1.0 + float(np.abs(aims).max()))
+    search = Search(program, tasks, tasks.objectives, tolerance, sys.maxsize, aims.reshape(-1))
     search.run(until)
     points = search.incumbents.points.reshape(*shape, program.inputs)
     return Least(search.least().reshape(shape), search.incumbents.values.reshape(shape), points, int(search.done.sum()))
 
 
 class Search:
-    """The problems, numbered task by task: rows to be minimised.
+    """The problems, numbered task by task: each of the `rows` `(tasks, rows, outputs)` is to be minimised.
 
-    They are all rows and their negatives, each to within the tolerance; or, where there are `aims` `(problems,)`, the
-    rows alone, until each is proven to exceed its aim or one does not.
+    The search ends when all are known to within the tolerance; or, where there are `aims` `(problems,)`, when each is
+    proven to exceed its aim or one does not.
     """
 
     def __init__(
-        self, program: Program, tasks: Tasks, tolerance: float, most_nodes: int, aims: Floats | None = None
-    ) -> None:
+        self, program: Program, tasks: Tasks, rows: Floats, tolerance: float, most_nodes: int,
+        aims: Floats | None = None,
+    ) -> None:  # fmt: skip
         self.program, self.tasks, self.most_nodes, self.aims = program, tasks, most_nodes, aims
         self.layers = Layers.of(program, int(tasks.networks[0]))
-        both = np.concatenate([tasks.objectives, -tasks.objectives], axis=1)
-        rows = both if aims is None else tasks.objectives
         self.owner = np.repeat(np.arange(len(tasks)), rows.shape[1])
         self.rows = torch.from_numpy(rows.reshape(len(self.owner), program.outputs))
         self.incumbents = Incumbents.at_centres(
