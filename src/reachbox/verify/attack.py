@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from reachbox.network import Network
-from reachbox.verify.question import LATE, Question
+from reachbox.verify.question import CONFIRMED, LATE, Question
 from reachbox.verify.specification import Disjunct, Floats
 from reachbox.verify.verdict import Verdict, Verification
 
@@ -24,7 +24,7 @@ def by_attack(question: Question) -> Verification | None:
         for point in unsafe_points(question.network, disjunct, question.seed):
             example = question.confirmed(point)
             if example is not None:
-                return Verification(Verdict.SAT, "a counterexample is confirmed", example)
+                return Verification(Verdict.SAT, CONFIRMED, example)
     return None
 
 

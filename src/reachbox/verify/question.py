@@ -10,6 +10,9 @@ from reachbox.verify.judge import Judge, confirmed
 from reachbox.verify.specification import Floats, Specification
 from reachbox.verify.verdict import Counterexample, Verdict, Verification
 
+PROVEN = "proven, rounding included"
+CONFIRMED = "a counterexample is confirmed"
+WITHIN_ROUNDING = "undecided within the rounding of the arithmetic"
 LATE = Verification(Verdict.TIMEOUT, "the time limit came first")
 
 
