@@ -39,7 +39,12 @@ def compiled_for_finite(function: Function) -> Function:
 
 
 def compiled_in_place(function: Function) -> Function:
-    """The same as `compiled_for_finite` for functions that make no arrays: no references are counted."""
+    """The same as `compiled` for functions that make no arrays: part of their callers, no references are counted."""
+    return _compiled(function, {"contract"}, _nrt=False, forceinline=True)
+
+
+def compiled_in_place_for_finite(function: Function) -> Function:
+    """The same as `compiled_for_finite` for functions that make no arrays."""
     return _compiled(function, FINITE, _nrt=False, forceinline=True)
 
 

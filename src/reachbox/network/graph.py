@@ -130,8 +130,9 @@ class Network:
             where = f"node {node.name!r} ({node.operator.name}): {name}"
             return InputError(f"{where} holds NaN or infinity; every weight must be finite")
 
-        if finite:
-            demand(torch.stack(finite).all(), not_finite)
+        looked_at = [ok for ok in finite if isinstance(ok, Tensor)]
+        if looked_at:
+            demand(torch.stack(looked_at).all(), not_finite)
 
 
 class Builder:

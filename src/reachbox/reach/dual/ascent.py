@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from reachbox.machine_code import compiled
+from reachbox.machine_code import compiled_in_place
 from reachbox.reach.dual.descent import side_by_side
-from reachbox.reach.dual.lanes import add_rows, start_gradient, through_gradient
+from reachbox.reach.dual.lanes import add_rows, add_units, start_gradient, through_gradient
 from reachbox.reach.dual.layout import (
     CHANNELS,
     COUNT,
@@ -32,7 +32,7 @@ from reachbox.reach.dual.tiles import set_product
 from reachbox.reach.dual.weight_gradients import to_lane_sums, to_weights
 
 
-@compiled
+@compiled_in_place
 def ascend(rows: Rows, room: Room, into: Gradients, top: int, block: Array, units: Array) -> None:
     """The gradients of one block, after its descent; `room.of_rows` holds that of its radii.
 
@@ -53,7 +53,7 @@ def ascend(rows: Rows, room: Room, into: Gradients, top: int, block: Array, unit
         _to_first_weights(rows, room, into, top, block, units)
 
 
-@compiled
+@compiled_in_place
 def _start(rows: Rows, room: Room, into: Gradients) -> None:
     """The gradient at the input, of the sum of absolute values."""
     slopes, radii, active = rows.slopes, rows.radii, rows.active
@@ -65,7 +65,7 @@ def _start(rows: Rows, room: Room, into: Gradients) -> None:
         )  # fmt: skip
 
 
-@compiled
+@compiled_in_place
 def _through_activation(rows: Rows, room: Room, into: Gradients, level: int) -> None:
     """The gradient of `a d` to that of `a`, and those of slopes and radii."""
     slopes, radii, active = rows.slopes, rows.radii, rows.active
@@ -77,7 +77,7 @@ def _through_activation(rows: Rows, room: Room, into: Gradients, level: int) -> 
         )  # fmt: skip
 
 
-@compiled
+@compiled_in_place
 def _through_layer(rows: Rows, room: Room, j: int) -> None:
     """The gradient at level `j - 1` to that at level `j`."""
     geo, window, active, groups = rows.geo, room.window, rows.active, rows.geo[j, GROUPS]
@@ -102,7 +102,7 @@ def _through_layer(rows: Rows, room: Room, j: int) -> None:
                 )  # fmt: skip
 
 
-@compiled
+@compiled_in_place
 def _to_objective(rows: Rows, room: Room, into: Gradients, level: int, block: Array, units: Array) -> None:
     """The gradient at the start of an objective's rows; each row belongs to one block, so nothing is added up."""
     lanes = lanes_of(room.values)
@@ -112,7 +112,7 @@ def _to_objective(rows: Rows, room: Room, into: Gradients, level: int, block: Ar
             into.objective[units[block[FIRST] + lane], unit] = room.gradient[place + lane]
 
 
-@compiled
+@compiled_in_place
 def _to_first_weights(rows: Rows, room: Room, into: Gradients, level: int, block: Array, units: Array) -> None:
     """The gradient at the start of a block of units, which is that of their weights."""
     geo, j = rows.geo, level + 1
@@ -122,6 +122,12 @@ def _to_first_weights(rows: Rows, room: Room, into: Gradients, level: int, block
         add_rows(
             into.turned, geo[j, WEIGHTS] + units[block[FIRST]], geo[j, OUT], room.seen_inputs,
             room.gradient, room.origin[level], room.seen_places, first, end - first,
+        )  # fmt: skip
+        return
+    if geo[j, GROUPS] == 1:
+        add_units(
+            into.turned, geo[j, WEIGHTS], geo[j, OUT], room.seen_inputs,
+            room.gradient, room.origin[level], room.seen_places, first, end - first, units, block[FIRST], block[COUNT],
         )  # fmt: skip
         return
     per_group = geo[j, OUT] // geo[j, GROUPS]

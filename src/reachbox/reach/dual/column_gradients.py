@@ -1,144 +1,143 @@
-"""Gradients of the dual bound of a small dense network: the columns' way back."""
+"""Gradients of the dual bound of a small dense network: the columns' way back, sample by sample."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from reachbox.machine_code import compiled
-from reachbox.reach.dual.columns import Entry, Run
-from reachbox.reach.dual.layout import Array
+from reachbox.machine_code import compiled, compiled_in_place
+from reachbox.reach.dual.columns import Layers, Way, carry, height, room_for_a_sample
+from reachbox.reach.dual.layout import Array, lanes_of
+from reachbox.reach.dual.tiles import add_product, set_product
 
 
-@dataclass(frozen=True)
-class Slopes:
-    """Gradients: of all samples' inputs and objectives, and of weights and biases, summed over the samples."""
+class Back(NamedTuple):
+    """Gradients of one sample on their way back: of rows before and behind a layer, `(rows, widest)`, and the rest."""
+
+    entering: Array
+    leaving: Array
+    slope: Array  # (widest,)
+    slack: Array  # (widest,)
+    radius: Array  # (widest,)
+    size: Array  # (rows,)
+
+
+class Gradients(NamedTuple):
+    """Where gradients go: those of each sample, and, summed over them, of weights and biases, as `Layers` has them."""
 
     centre: Array
     radius: Array
     objective: Array
-    weights: tuple[Tensor, ...]
-    biases: tuple[Tensor, ...]
+    turned: Array
+    biases: Array
 
 
-@dataclass(frozen=True)
-class Back:
-    """Gradients at a level: of its centre, its columns, and the columns' sizes."""
-
-    centre: Array
-    columns: Array
-    size: Array
-
-
-def gradients(
-    found: Run, weights: Sequence[Tensor], below: Sequence[float], objective: Array, of_centre: Array, of_radius: Array
-) -> Slopes:
-    """Those of `sum of_centre * centre + of_radius * radius` of the rows that a run found."""
-    last = found.levels[-1]
-    *parts, of_objective = from_rows(
-        objective, last.centre, last.columns, last.owner, last.size, found.heights, of_centre, of_radius
-    )
-    back, layers = Back(*parts), []
-    for k in range(len(weights) - 1, 0, -1):
-        layers.append(_of_layer(found.entries[k], back))
-        back = _before(found, k, weights[k], below[k - 1], back)
-    layers.append(_of_layer(found.entries[0], back))
-    of_inputs = (torch.from_numpy(back.centre) @ weights[0]).numpy()
-    of_weights, of_biases = zip(*layers[::-1], strict=True)
-    return Slopes(of_inputs, back.size.reshape(of_inputs.shape), of_objective, of_weights, of_biases)
-
-
-def _of_layer(entry: Entry, back: Back) -> tuple[Tensor, Tensor]:
-    """Gradients of a layer's weights and biases, from those at the level behind it."""
-    old, centre = len(entry.columns), torch.from_numpy(back.centre)
-    of_turned = torch.from_numpy(entry.centre).T @ centre
-    of_turned.addmm_(torch.from_numpy(entry.columns).T, torch.from_numpy(back.columns[:old]))
-    add_starts(back.columns[old:], entry.starts.unit, of_turned.numpy())
-    return of_turned.T, centre.sum(0)
-
-
-def _before(found: Run, k: int, weight: Tensor, below: float, back: Back) -> Back:
-    """From the level behind layer `k` to the one before its activation."""
-    level, entry = found.levels[k - 1], found.entries[k]
-    of_passed = (torch.from_numpy(back.centre) @ weight).numpy()
-    of_entering = (torch.from_numpy(back.columns[: len(entry.columns)]) @ weight).numpy()
-    return Back(
-        *through_activation(
-            level.centre, level.radius, level.columns, level.owner, level.size, found.slopes[k - 1],
-            entry.starts.owner, entry.starts.unit, of_passed, of_entering, back.size, below,
-        )
+@compiled
+def gradients_of_samples(
+    layers: Layers, centre: Array, radius: Array, objective: Array, of_found: Array, into: Gradients
+) -> None:
+    """The gradients of `sum of_found * found` of `bound_samples`; every sample is carried again, nothing is kept."""
+    way, numbers = room_for_a_sample(layers), layers.plain
+    rows, widest = len(way.size), numbers.shape[2]
+    back = Back(
+        np.zeros((rows, widest), numbers.dtype), np.zeros((rows, widest), numbers.dtype),
+        np.zeros(widest, numbers.dtype), np.zeros(widest, numbers.dtype), np.zeros(widest, numbers.dtype),
+        np.zeros(rows, numbers.dtype),
     )  # fmt: skip
+    for sample in range(len(centre)):
+        carry(layers, way, centre[sample], radius[sample])
+        _from_objective(
+            layers, way, back, objective[sample], of_found[0, sample], of_found[1, sample], into.objective[sample]
+        )
+        for layer in range(len(layers.plain) - 1, 0, -1):
+            _to_weights(layers, way, back, into, layer)
+            _through_layer(layers, way, back, layer)
+            _through_activation(layers, way, back, layer)
+        _to_weights(layers, way, back, into, 0)
+        _through_layer(layers, way, back, 0)
+        for feature in range(len(centre[sample])):
+            into.centre[sample, feature] = back.entering[0, feature]
+            into.radius[sample, feature] = back.size[1 + feature]
 
 
-@compiled
-def add_starts(of_columns: Array, unit: Array, of_turned: Array) -> None:
-    """From columns to the weights that they start with."""
-    for column in range(len(of_columns)):
-        for output in range(of_columns.shape[1]):
-            of_turned[unit[column], output] += of_columns[column, output]
-
-
-@compiled
-def from_rows(
-    objective: Array, centre: Array, columns: Array, owner: Array, size: Array, heights: Array, of_centre: Array,
-    of_radius: Array,
-) -> tuple[Array, Array, Array, Array]:  # fmt: skip
-    """From the rows' centres and radii to the outputs' centres, columns and sizes, and the objective."""
-    samples, rows, outputs = objective.shape
-    of_outputs, of_columns = np.zeros_like(centre), np.zeros_like(columns)
-    of_size, of_objective = np.zeros_like(size), np.zeros_like(objective)
-    for sample in range(samples):
+@compiled_in_place
+def _from_objective(
+    layers: Layers, way: Way, back: Back, objective: Array, of_centre: Array, of_radius: Array, of_objective: Array
+) -> None:
+    """From the centres and radii of an objective's rows to the rows at the outputs, the sizes and the objective."""
+    last, (rows, outputs) = len(layers.plain) - 1, objective.shape
+    for column in range(way.rows[last + 1]):
+        size = way.size[column]
+        back.size[column] = 0
+        for output in range(outputs):
+            back.leaving[column, output] = 0
         for row in range(rows):
+            of_height = of_centre[row]
+            if column > 0:
+                moved = height(objective[row], way.leaving[last, column])
+                back.size[column] += of_radius[row] * abs(moved)
+                of_height = of_radius[row] * size * np.sign(moved)
             for output in range(outputs):
-                of_outputs[sample, output] += of_centre[sample, row] * objective[sample, row, output]
-                of_objective[sample, row, output] += of_centre[sample, row] * centre[sample, output]
-    for column in range(len(columns)):
-        sample = owner[column]
-        for row in range(rows):
-            height = heights[column, row]
-            of_size[column] += of_radius[sample, row] * abs(height)
-            of_height = of_radius[sample, row] * size[column] * np.sign(height)
-            for output in range(outputs):
-                of_columns[column, output] += of_height * objective[sample, row, output]
-                of_objective[sample, row, output] += of_height * columns[column, output]
-    return of_outputs, of_columns, of_size, of_objective
+                back.leaving[column, output] += of_height * objective[row, output]
+                of_objective[row, output] += of_height * way.leaving[last, column, output]
 
 
-@compiled
-def through_activation(
-    centre: Array, radius: Array, columns: Array, owner: Array, size: Array, slope: Array, start_owner: Array,
-    start_unit: Array, of_passed: Array, of_entering: Array, of_size: Array, below: float,
-) -> tuple[Array, Array, Array]:  # fmt: skip
-    """From behind an activation to the centre, the columns and their sizes before it."""
-    samples, units = centre.shape
-    of_slope, of_slack = of_passed * centre, of_passed.copy()
-    for column in range(len(columns)):
-        sample = owner[column]
+@compiled_in_place
+def _to_weights(layers: Layers, way: Way, back: Back, into: Gradients, layer: int) -> None:
+    """Adds to the gradients of a layer's weights and biases, from the rows behind it."""
+    old, started, widest = way.rows[layer], way.rows[layer + 1], way.entering.shape[2]
+    outputs, lanes = layers.units[layer + 1], lanes_of(way.entering)
+    for vector in range(0, outputs, lanes):
+        add_product(
+            into.turned, layer * widest * widest + vector, widest, way.each,
+            way.entering, layer * way.entering.shape[1] * widest, 1, way.each, 0, layers.units[layer],
+            back.leaving, vector, way.jumps, way.each, widest, 0, old,
+        )  # fmt: skip
+    for column in range(old, started):
+        start = way.unit[column]
+        for unit in range(outputs):
+            into.turned[layer, start, unit] += back.leaving[column, unit]
+    for unit in range(outputs):
+        into.biases[layer, unit] += back.leaving[0, unit]
+
+
+@compiled_in_place
+def _through_layer(layers: Layers, way: Way, back: Back, layer: int) -> None:
+    """From the rows behind a layer to those before it."""
+    widest, lanes = way.entering.shape[2], lanes_of(way.entering)
+    for vector in range(0, layers.units[layer], lanes):
+        set_product(
+            back.entering, vector, widest, way.each, back.leaving, 0, widest, way.each, 0, way.rows[layer],
+            layers.plain, layer * widest * widest + vector, way.each, way.each, widest, 0, layers.units[layer + 1],
+        )  # fmt: skip
+
+
+@compiled_in_place
+def _through_activation(layers: Layers, way: Way, back: Back, layer: int) -> None:
+    """From the rows before `layer` to those behind the layer before it, ahead of its activation."""
+    old, units, above = way.rows[layer], layers.units[layer], layer - 1
+    slope, bend = way.slope[layer], (1 - layers.below[above]) / 2
+    for unit in range(units):
+        back.slope[unit], back.slack[unit] = 0, back.entering[0, unit]
+    for row in range(old):
         for unit in range(units):
-            of_slope[sample, unit] += of_entering[column, unit] * columns[column, unit]
-    for start in range(len(start_unit)):
-        of_slack[start_owner[start], start_unit[start]] += of_size[len(columns) + start]
-    of_centre, of_radius, bend = np.empty_like(centre), np.zeros_like(radius), (1 - below) / 2
-    for sample in range(samples):
+            back.slope[unit] += back.entering[row, unit] * way.leaving[above, row, unit]
+    for start in range(old, way.rows[layer + 1]):
+        back.slack[way.unit[start]] += back.size[start]
+    for unit in range(units):
+        c, rho = way.leaving[above, 0, unit], way.radius[above, unit]
+        of_centre, of_radius = slope[unit] * back.entering[0, unit], 0 * c
+        if bend != 0 and abs(c) < rho:
+            ratio, steepening, of_slack = c / rho, back.slope[unit] / rho, back.slack[unit]
+            of_centre += bend * (steepening - ratio * of_slack)
+            of_radius = bend * ((1 + ratio * ratio) / 2 * of_slack - ratio * steepening)
+        back.leaving[0, unit], back.radius[unit] = of_centre, of_radius
+    for column in range(1, old):
+        size, total = way.size[column], 0 * way.size[column]
         for unit in range(units):
-            of_centre[sample, unit] = slope[sample, unit] * of_passed[sample, unit]
-            c, rho = centre[sample, unit], radius[sample, unit]
-            if bend != 0 and abs(c) < rho:
-                ratio, steepening = c / rho, of_slope[sample, unit] / rho
-                of_centre[sample, unit] += bend * (steepening - ratio * of_slack[sample, unit])
-                wider = (1 + ratio * ratio) / 2 * of_slack[sample, unit] - ratio * steepening
-                of_radius[sample, unit] = bend * wider
-    of_columns, of_own_size = np.empty_like(columns), of_size[: len(columns)].copy()
-    for column in range(len(columns)):
-        sample, total = owner[column], 0 * size[column]
-        for unit in range(units):
-            here, pull = columns[column, unit], of_radius[sample, unit]
-            of_columns[column, unit] = slope[sample, unit] * of_entering[column, unit]
-            of_columns[column, unit] += pull * size[column] * np.sign(here)
-            total += pull * abs(here)
-        of_own_size[column] += total
-    return of_centre, of_columns, of_own_size
+            here, pull = way.leaving[above, column, unit], back.radius[unit]
+            pushed = pull * (here > 0) - pull * (here < 0)
+            back.leaving[column, unit] = slope[unit] * back.entering[column, unit] + size * pushed
+            total += here * pushed
+        back.size[column] += total

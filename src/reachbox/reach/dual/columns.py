@@ -1,159 +1,139 @@
-"""The dual bound of a small dense network for a whole batch: a column for each input feature and each unstable unit.
+"""The dual bound of a small dense network, sample by sample: a column for each input feature and each unstable unit.
 
-Columns are carried forwards, so that the radius of every unit of a layer is there when its slope is needed, and no row
-starts twice. The columns of all samples go through a layer in one product.
+Columns are carried forwards, so that the radius of every unit of a layer is there when its slope is needed. Row 0 of
+every matrix is the centre, which goes the same way; columns follow in the order in which they start.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from reachbox.machine_code import compiled
-from reachbox.reach.dual.layout import Array
-
-
-@dataclass(frozen=True)
-class Starts:
-    """Columns that start: each at a unit of a sample, which moves by a size; `(columns,)` each."""
-
-    owner: Array  # the sample
-    unit: Array
-    size: Array
+from reachbox.machine_code import compiled, compiled_in_place
+from reachbox.reach.dual.layout import Array, lanes_of
+from reachbox.reach.dual.tiles import set_product
 
 
-@dataclass(frozen=True)
-class Level:
-    """The values behind a layer before their activation, of all samples, and the columns that reach them."""
+class Layers(NamedTuple):
+    """The network, its matrices one above the other, each with rows of `(layers, widest, widest)`, 0 where it ends."""
 
-    centre: Array  # (samples, units)
-    radius: Array  # (samples, units)
-    columns: Array  # (columns, units): those from before the layer first, then those that started right before it
-    owner: Array  # (columns,)
-    size: Array  # (columns,)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """What enters a layer: the centre and the columns behind an activation, and the columns that start there."""
-
-    centre: Array  # (samples, inputs)
-    columns: Array  # (columns, inputs)
-    starts: Starts
+    units: Array  # of each level, that of the input first
+    below: Array  # the slope below zero of the activation behind each layer
+    turned: Array  # (layers, inputs, outputs)
+    plain: Array  # (layers, outputs, inputs)
+    biases: Array  # (layers, outputs)
 
 
-@dataclass(frozen=True)
-class Run:
-    """The way of a batch through the network: what entered each layer, and the level behind it; the rows' bounds."""
+class Way(NamedTuple):
+    """One sample's way through the network; matrices are `(layers, rows, widest)`, filled as far as `rows` tells."""
 
-    entries: list[Entry]
-    levels: list[Level]
-    slopes: list[Array]  # (samples, units) of each activation
-    centre: Array  # (samples, rows)
-    radius: Array  # (samples, rows)
-    heights: Array  # (columns, rows): how far each column at the outputs moves each row
+    rows: Array  # (layers + 1,): how many rows enter each layer, and how many leave the last
+    entering: Array  # rows before each layer
+    leaving: Array  # rows behind each layer, before its activation
+    slope: Array  # (layers, widest), of the activation before each layer
+    radius: Array  # (layers, widest), behind each layer
+    size: Array  # (rows,): how far each column's start moves
+    unit: Array  # (rows,): at which unit of its level each column starts
+    each: Array  # 0, 1, 2, ...
+    jumps: Array  # where the rows of a matrix begin
 
 
-def run(
-    weights: Sequence[Tensor], biases: Sequence[Tensor | None], below: Sequence[float], centre: Array, radius: Array,
-    objective: Array,
-) -> Run:  # fmt: skip
-    """Takes a batch from `centre`, `radius` to the rows of `objective`.
+@compiled
+def bound_samples(layers: Layers, centre: Array, radius: Array, objective: Array, found: Array) -> None:
+    """Centre and radius of the objective `(samples, rows, outputs)`, into `found` `(2, samples, rows)`.
 
-    `centre`, `radius` are `(samples, features)`, `objective` is `(samples, rows, outputs)`, `weights` are
-    `(out, in)`; `below` is the slope below zero of the activation behind each layer but the last.
+    `centre` and `radius` are `(samples, features)`.
     """
-    samples, features = centre.shape
-    units = np.tile(np.arange(features), samples)
-    starts = Starts(np.repeat(np.arange(samples), features), units, radius.reshape(-1))
-    none = np.empty((0, features), centre.dtype)
-    entry, nothing = Entry(centre, none, starts), np.empty(0, centre.dtype)
-    entries, levels, slopes = [entry], [through_layer(entry, weights[0], biases[0], units[:0], nothing)], []
-    for weight, bias, slope_below in zip(weights[1:], biases[1:], below, strict=False):
-        level = levels[-1]
-        slope, passed, entering, *starting = relaxed(
-            level.centre, level.radius, level.columns, level.owner, slope_below
-        )
-        entries.append(Entry(passed, entering, Starts(*starting)))
-        slopes.append(slope)
-        levels.append(through_layer(entries[-1], weight, bias, level.owner, level.size))
-    last = levels[-1]
-    found = rows_of_objective(objective, last.centre, last.columns, last.owner, last.size)
-    return Run(entries, levels, slopes, *found)
+    way = room_for_a_sample(layers)
+    for sample in range(len(centre)):
+        carry(layers, way, centre[sample], radius[sample])
+        _to_objective(layers, way, objective[sample], found[0, sample], found[1, sample])
 
 
-def through_layer(entry: Entry, weight: Tensor, bias: Tensor | None, owner: Array, size: Array) -> Level:
-    """The level behind a layer; `owner` and `size` are those of the columns that enter it."""
-    turned, starts, old = weight.T, entry.starts, len(entry.columns)
-    centre = torch.from_numpy(entry.centre) @ turned if bias is None else torch.addmm(
-        bias, torch.from_numpy(entry.centre), turned
+@compiled
+def room_for_a_sample(layers: Layers) -> Way:
+    """An empty way."""
+    shape = len(layers.plain), 1 + layers.units[:-1].sum(), layers.plain.shape[2]
+    each, numbers = np.arange(max(shape[1], shape[2])).astype(np.int32), layers.plain
+    return Way(
+        np.zeros(shape[0] + 1, np.int64), np.zeros(shape, numbers.dtype), np.zeros(shape, numbers.dtype),
+        np.zeros((shape[0], shape[2]), numbers.dtype), np.zeros((shape[0], shape[2]), numbers.dtype),
+        np.zeros(shape[1], numbers.dtype), np.zeros(shape[1], np.int64), each, each * np.int32(shape[2]),
     )  # fmt: skip
-    columns = torch.empty(old + len(starts.unit), len(weight), dtype=weight.dtype)
-    if old:
-        torch.mm(torch.from_numpy(entry.columns), turned, out=columns[:old])
-    torch.index_select(turned.contiguous(), 0, torch.from_numpy(starts.unit), out=columns[old:])
-    owner, size = np.concatenate([owner, starts.owner]), np.concatenate([size, starts.size])
-    radius = np.zeros(centre.shape, size.dtype)
-    add_radii(columns.numpy(), owner, size, radius)
-    return Level(centre.numpy(), radius, columns.numpy(), owner, size)
 
 
-@compiled
-def add_radii(columns: Array, owner: Array, size: Array, radius: Array) -> None:
-    """Adds to each sample's radii how far its columns move every unit."""
-    for column in range(len(columns)):
-        sample, moved = owner[column], size[column]
-        for unit in range(columns.shape[1]):
-            radius[sample, unit] += abs(columns[column, unit]) * moved
+@compiled_in_place
+def carry(layers: Layers, way: Way, centre: Array, radius: Array) -> None:
+    """Fills the way of one sample from the input to the outputs."""
+    for feature in range(len(centre)):
+        way.entering[0, 0, feature] = centre[feature]
+        way.size[1 + feature], way.unit[1 + feature] = radius[feature], feature
+    way.rows[0], started = 1, 1 + len(centre)
+    _through_layer(layers, way, 0, started)
+    for layer in range(1, len(layers.plain)):
+        started = _through_activation(layers, way, layer)
+        _through_layer(layers, way, layer, started)
 
 
-@compiled
-def relaxed(
-    centre: Array, radius: Array, columns: Array, owner: Array, below: float
-) -> tuple[Array, Array, Array, Array, Array, Array]:
-    """Slopes, the centre and columns behind an activation, and a new column for each unstable unit; see `ReluBand`."""
-    samples, units = centre.shape
-    slope, passed, entering = np.empty_like(centre), np.empty_like(centre), np.empty_like(columns)
-    unstable = 0 if below == 1 else (np.abs(centre) < radius).sum()
-    start_owner, start_unit = np.empty(unstable, np.int64), np.empty(unstable, np.int64)
-    start_size, count = np.empty(unstable, centre.dtype), 0
-    for sample in range(samples):
+@compiled_in_place
+def _through_layer(layers: Layers, way: Way, layer: int, started: int) -> None:
+    """Rows to behind a layer, and the radius there; columns that start right before it begin with its weights."""
+    old, inputs, widest = way.rows[layer], layers.units[layer], way.entering.shape[2]
+    outputs, begin, lanes = layers.units[layer + 1], layer * way.entering.shape[1] * widest, lanes_of(way.entering)
+    way.rows[layer + 1] = started
+    for vector in range(0, outputs, lanes):
+        set_product(
+            way.leaving, begin + vector, widest, way.each, way.entering, begin, widest, way.each, 0, old,
+            layers.turned, layer * widest * widest + vector, way.each, way.each, widest, 0, inputs,
+        )  # fmt: skip
+    for unit in range(outputs):
+        way.leaving[layer, 0, unit] += layers.biases[layer, unit]
+        way.radius[layer, unit] = 0
+    for column in range(old, started):
+        start = way.unit[column]
+        for unit in range(outputs):
+            way.leaving[layer, column, unit] = layers.turned[layer, start, unit]
+    for column in range(1, started):
+        size = way.size[column]
+        for unit in range(outputs):
+            way.radius[layer, unit] += abs(way.leaving[layer, column, unit]) * size
+
+
+@compiled_in_place
+def _through_activation(layers: Layers, way: Way, layer: int) -> int:
+    """Rows to before `layer`; starts a column for each unstable unit. Gives the number of rows then; see `ReluBand`."""
+    old, units, below = way.rows[layer], layers.units[layer], layers.below[layer - 1]
+    slope, started = way.slope[layer], old
+    for unit in range(units):
+        c, rho = way.leaving[layer - 1, 0, unit], way.radius[layer - 1, unit]
+        steep, slack = below + (1 - below) * (c >= rho), 0 * c
+        if below != 1 and abs(c) < rho:
+            steep = below + (1 - below) * ((c + rho) / (2 * rho))
+            slack = (1 - below) / 4 * (rho - c) * ((rho + c) / rho)
+            way.size[started], way.unit[started] = slack, unit
+            started += 1
+        slope[unit], way.entering[layer, 0, unit] = steep, steep * c + slack
+    for column in range(1, old):
         for unit in range(units):
-            c, rho = centre[sample, unit], radius[sample, unit]
-            steep, slack = (below + (1 - below) * (c >= rho)), 0 * c
-            if below != 1 and abs(c) < rho:
-                steep = below + (1 - below) * ((c + rho) / (2 * rho))
-                slack = (1 - below) / 4 * (rho - c) * ((rho + c) / rho)
-                start_owner[count], start_unit[count], start_size[count] = sample, unit, slack
-                count += 1
-            slope[sample, unit], passed[sample, unit] = steep, steep * c + slack
-    for column in range(len(columns)):
-        sample = owner[column]
-        for unit in range(units):
-            entering[column, unit] = slope[sample, unit] * columns[column, unit]
-    return slope, passed, entering, start_owner, start_unit, start_size
+            way.entering[layer, column, unit] = slope[unit] * way.leaving[layer - 1, column, unit]
+    return int(started)
 
 
-@compiled
-def rows_of_objective(
-    objective: Array, centre: Array, columns: Array, owner: Array, size: Array
-) -> tuple[Array, Array, Array]:
-    """Centre and radius of an objective's rows, and how far each column moves them."""
-    samples, rows, outputs = objective.shape
-    heights = np.zeros((len(columns), rows), centre.dtype)
-    row_centre, row_radius = np.zeros((samples, rows), centre.dtype), np.zeros((samples, rows), centre.dtype)
-    for sample in range(samples):
-        for row in range(rows):
-            for output in range(outputs):
-                row_centre[sample, row] += objective[sample, row, output] * centre[sample, output]
-    for column in range(len(columns)):
-        sample = owner[column]
-        for row in range(rows):
-            for output in range(outputs):
-                heights[column, row] += objective[sample, row, output] * columns[column, output]
-            row_radius[sample, row] += abs(heights[column, row]) * size[column]
-    return row_centre, row_radius, heights
+@compiled_in_place
+def _to_objective(layers: Layers, way: Way, objective: Array, centre: Array, radius: Array) -> None:
+    """Centre and radius of an objective's rows."""
+    last = len(layers.plain) - 1
+    for row in range(len(objective)):
+        centre[row], radius[row] = height(objective[row], way.leaving[last, 0]), 0
+        for column in range(1, way.rows[last + 1]):
+            radius[row] += abs(height(objective[row], way.leaving[last, column])) * way.size[column]
+
+
+@compiled_in_place
+def height(row: Array, leaving: Array) -> Any:
+    """How far a column moves a row of an objective."""
+    total = 0 * row[0]
+    for output in range(len(row)):
+        total += row[output] * leaving[output]
+    return total

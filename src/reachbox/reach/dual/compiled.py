@@ -68,7 +68,7 @@ class Blocks:
 def blocks_of_units(level: int, chosen: npt.NDArray[np.bool_], lanes: int) -> Blocks:
     """One row for each unit chosen at a level, `(batch, height, width, channels)`."""
     sample, position, channel = chosen.reshape(len(chosen), -1, chosen.shape[-1]).nonzero()
-    return Blocks(level - 1, np.stack([sample, position], axis=1), channel, lanes)
+    return Blocks(level - 1, np.stack([sample, position], axis=1), np.ascontiguousarray(channel), lanes)
 
 
 def blocks_of_objective(chain: Chain, batch: int, rows: int, lanes: int) -> Blocks:

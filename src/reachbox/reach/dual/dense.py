@@ -1,12 +1,12 @@
-"""Centre and radius of a small dense network in one step, with gradients: everything around it would take longer."""
+"""Centre and radius of a small dense network in one compiled call each way: everything else would take longer."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
@@ -15,11 +15,13 @@ from reachbox.box import Box
 from reachbox.network import Network
 from reachbox.network.operators import Linear, Relu, resolve
 from reachbox.reach.dual.chain import Chain
-from reachbox.reach.dual.column_gradients import gradients
-from reachbox.reach.dual.columns import run
+from reachbox.reach.dual.column_gradients import Gradients, gradients_of_samples
+from reachbox.reach.dual.columns import Layers, bound_samples
+from reachbox.reach.dual.compiled import BYTES
 
 WIDEST = 64  # units of a layer, up to which columns for all of them cost less than anything cleverer
-AT_ONCE = 256  # samples whose columns are kept at a time
+
+Floats: TypeAlias = npt.NDArray[np.floating[Any]]
 
 
 def is_small_and_dense(chain: Chain) -> bool:
@@ -40,71 +42,70 @@ def dense_bound(network: Network, chain: Chain, box: Box, objective: Tensor) -> 
         operator = network.nodes[index].operator
         assert isinstance(operator, Linear)
         parameters += [resolve(operator.weight), None if operator.bias is None else resolve(operator.bias)]
-    found = DenseBound.apply(box.centre, box.radius, objective, plan, *parameters)  # type: ignore[no-untyped-call]
-    return found[0], found[1]
+    centre, radius = DenseBound.apply(box.centre, box.radius, objective, plan, *parameters)  # type: ignore[no-untyped-call]
+    return centre, radius
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
-    """The slope below zero behind each layer but the last, 1 where nothing bends, and the layers' nodes."""
+    """Units of each level, the slope below zero behind each layer, 1 where nothing bends, and the layers' nodes."""
 
-    below: tuple[float, ...]
+    units: npt.NDArray[np.int64]
+    below: npt.NDArray[np.float64]
     nodes: tuple[int, ...]
 
 
 def _plan(network: Network, chain: Chain) -> Plan:
-    behind = [network.nodes[layer.activation - 1].operator if layer.activation else None for layer in chain.layers[:-1]]
-    below = tuple(operator.negative_slope if isinstance(operator, Relu) else 1.0 for operator in behind)
-    return Plan(below, tuple(layer.nodes[0] for layer in chain.layers))
+    behind = [network.nodes[layer.activation - 1].operator if layer.activation else None for layer in chain.layers]
+    below = [operator.negative_slope if isinstance(operator, Relu) else 1.0 for operator in behind]
+    units = [chain.layers[0].inputs, *(layer.outputs for layer in chain.layers)]
+    return Plan(np.array(units), np.array(below), tuple(layer.nodes[0] for layer in chain.layers))
 
 
 class DenseBound(torch.autograd.Function):
-    """`(2, batch, rows)`: centre and radius, differentiable to box, objective, weights and biases.
-
-    The way of a small batch is kept for the gradients; that of a large one is gone again, part by part.
-    """
+    """Centre and radius, `(batch, rows)` each, differentiable to box, objective, weights and biases."""
 
     @staticmethod
     def forward(
         ctx: Any, centre: Tensor, radius: Tensor, objective: Tensor, plan: Plan, *parameters: Tensor | None
-    ) -> Tensor:
-        weights = [weight.detach() for weight in parameters[::2] if weight is not None]
-        biases = [None if bias is None else bias.detach() for bias in parameters[1::2]]
-        ctx.shape, ctx.plan, ctx.weights, ctx.biases = centre.shape, plan, weights, biases
-        ctx.given = tuple(
+    ) -> tuple[Tensor, Tensor]:
+        samples, radii, rows = (
             np.ascontiguousarray(part.detach().numpy()) for part in (centre.flatten(1), radius.flatten(1), objective)
         )
-        found = np.empty((2, len(centre), objective.shape[1]), ctx.given[0].dtype)
-        for part in _parts(len(centre)):
-            ctx.way = run(weights, biases, plan.below, *(given[part] for given in ctx.given))
-            found[0, part], found[1, part] = ctx.way.centre, ctx.way.radius
-        if len(centre) > AT_ONCE:
-            ctx.way = None
-        return torch.from_numpy(found)
+        layers = _layers(plan, parameters, samples.dtype)
+        found = np.empty((2, *rows.shape[:2]), samples.dtype)
+        bound_samples(layers, samples, radii, rows, found)
+        ctx.shape, ctx.given, ctx.layers = centre.shape, (samples, radii, rows), layers
+        ctx.has_bias = [bias is not None for bias in parameters[1::2]]
+        return torch.from_numpy(found[0]), torch.from_numpy(found[1])
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, of_found: Tensor) -> tuple[Tensor | None, ...]:
-        of_centre, of_radius = np.ascontiguousarray(of_found.numpy())
-        found = []
-        for part in _parts(len(of_centre)):
-            given = [whole[part] for whole in ctx.given]
-            way = ctx.way or run(ctx.weights, ctx.biases, ctx.plan.below, *given)
-            found.append(gradients(way, ctx.weights, ctx.plan.below, given[2], of_centre[part], of_radius[part]))
-        of_inputs = [
-            torch.from_numpy(np.concatenate(parts) if len(parts) > 1 else parts[0])
-            for parts in zip(*((one.centre, one.radius, one.objective) for one in found), strict=True)
-        ]
-        weights = [_sum_of(parts) for parts in zip(*(one.weights for one in found), strict=True)]
-        biases = [_sum_of(parts) for parts in zip(*(one.biases for one in found), strict=True)]
-        of_biases = [None if bias is None else part for part, bias in zip(biases, ctx.biases, strict=True)]
-        of_parameters = chain.from_iterable(zip(weights, of_biases, strict=True))
-        return of_inputs[0].reshape(ctx.shape), of_inputs[1].reshape(ctx.shape), of_inputs[2], None, *of_parameters
+    def backward(ctx: Any, *of_found: Tensor) -> tuple[Tensor | None, ...]:
+        layers: Layers = ctx.layers
+        samples, radii, rows = ctx.given
+        into = Gradients(*map(np.zeros_like, (samples, radii, rows, layers.turned, layers.biases)))
+        gradients_of_samples(layers, samples, radii, rows, np.stack([part.numpy() for part in of_found]), into)
+        of_centre, of_radius, of_objective = map(torch.from_numpy, into[:3])
+        of_parameters: list[Tensor | None] = []
+        for layer, has_bias in enumerate(ctx.has_bias):
+            inputs, outputs = layers.units[layer], layers.units[layer + 1]
+            of_parameters.append(torch.from_numpy(into.turned[layer, :inputs, :outputs].T))
+            of_parameters.append(torch.from_numpy(into.biases[layer, :outputs]) if has_bias else None)
+        return of_centre.reshape(ctx.shape), of_radius.reshape(ctx.shape), of_objective, None, *of_parameters
 
 
-def _sum_of(parts: tuple[Tensor, ...]) -> Tensor:
-    return parts[0] if len(parts) == 1 else torch.stack(parts).sum(0)
-
-
-def _parts(samples: int) -> list[slice]:
-    return [slice(start, start + AT_ONCE) for start in range(0, samples, AT_ONCE)]
+def _layers(plan: Plan, parameters: tuple[Tensor | None, ...], kind: np.dtype[Any]) -> Layers:
+    """The parameters as the kernels read them: rows as wide as the widest level, in whole vectors."""
+    lanes = BYTES // kind.itemsize
+    count, widest = len(plan.nodes), -(-int(plan.units.max()) // lanes) * lanes
+    turned, plain = np.zeros((2, count, widest, widest), kind)
+    biases = np.zeros((count, widest), kind)
+    for layer, (weight, bias) in enumerate(zip(parameters[::2], parameters[1::2], strict=True)):
+        assert weight is not None
+        values, (outputs, inputs) = weight.detach().numpy(), weight.shape
+        plain[layer, :outputs, :inputs] = values
+        turned[layer, :inputs, :outputs] = values.T
+        if bias is not None:
+            biases[layer, :outputs] = bias.detach().numpy()
+    return Layers(plan.units, plan.below.astype(kind), turned, plain, biases)

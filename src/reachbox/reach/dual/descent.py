@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reachbox.machine_code import compiled
-from reachbox.reach.dual.lanes import add_radii, clear, clear_channels, take_rows, through_activation
+from reachbox.machine_code import compiled_in_place
+from reachbox.reach.dual.lanes import add_radii, clear, clear_channels, take_rows, take_units, through_activation
 from reachbox.reach.dual.layout import (
     CHANNELS,
     COUNT,
@@ -27,7 +27,7 @@ from reachbox.reach.dual.seen import lists_before
 from reachbox.reach.dual.tiles import add_product
 
 
-@compiled
+@compiled_in_place
 def descend(rows: Rows, room: Room, top: int, block: Array, units: Array) -> None:
     """One block from level `top` to the input; leaves `a d` of every level in `values`, the radii in `sums`."""
     geo, window = rows.geo, room.window
@@ -49,14 +49,14 @@ def descend(rows: Rows, room: Room, top: int, block: Array, units: Array) -> Non
         add_radii(room.sums, room.values, place, rows.slopes, rows.radii, begin, rows.active, first, count)
 
 
-@compiled
+@compiled_in_place
 def side_by_side(geo: Array, j: int, block: Array, units: Array) -> bool:
     """Whether a block's rows are neighbouring output channels of layer `j`, so that their weights fill a vector."""
     first, last = units[block[FIRST]], units[block[FIRST] + block[COUNT] - 1]
     return bool(geo[j, GROUPS] == 1 and last - first == block[COUNT] - 1)
 
 
-@compiled
+@compiled_in_place
 def _start_units(rows: Rows, room: Room, level: int, block: Array, units: Array) -> None:
     """A block of units of layer `level + 1`: their weights. Lanes beyond the block hold other units' weights, or 0."""
     geo, j = rows.geo, level + 1
@@ -69,6 +69,12 @@ def _start_units(rows: Rows, room: Room, level: int, block: Array, units: Array)
             geo[j, OUT], room.seen_inputs, first, end - first,
         )  # fmt: skip
         return
+    if geo[j, GROUPS] == 1:
+        take_units(
+            room.values, room.origin[level], room.seen_places, rows.turned, geo[j, WEIGHTS],
+            geo[j, OUT], room.seen_inputs, first, end - first, units, block[FIRST], block[COUNT],
+        )  # fmt: skip
+        return
     per_group = geo[j, OUT] // geo[j, GROUPS]
     for lane in range(block[COUNT]):
         unit = units[block[FIRST] + lane]
@@ -78,7 +84,7 @@ def _start_units(rows: Rows, room: Room, level: int, block: Array, units: Array)
             room.values[room.origin[level] + room.seen_places[i] + lane] = weight
 
 
-@compiled
+@compiled_in_place
 def _start_objective(rows: Rows, room: Room, level: int, block: Array, units: Array) -> None:
     """A block of an objective's rows at the output."""
     lanes = lanes_of(room.values)
@@ -89,7 +95,7 @@ def _start_objective(rows: Rows, room: Room, level: int, block: Array, units: Ar
             room.values[place + lane] = rows.objective[units[block[FIRST] + lane], unit]
 
 
-@compiled
+@compiled_in_place
 def clear_level(rows: Rows, room: Room, level: int, values: Array) -> None:
     """Zero for every active unit in a level's window."""
     for y in range(room.window[level, 0], room.window[level, 1]):
@@ -97,7 +103,7 @@ def clear_level(rows: Rows, room: Room, level: int, values: Array) -> None:
         clear_channels(values, place, rows.active, first, count)
 
 
-@compiled
+@compiled_in_place
 def _through_activation(rows: Rows, room: Room, level: int) -> None:
     """Adds `|a| r` to the rows' radii and turns `a` into `a d`."""
     slopes, radii, active = rows.slopes, rows.radii, rows.active
@@ -106,7 +112,7 @@ def _through_activation(rows: Rows, room: Room, level: int) -> None:
         through_activation(room.sums, room.values, place, slopes, radii, begin, active, first, count)
 
 
-@compiled
+@compiled_in_place
 def _through_layer(rows: Rows, room: Room, j: int) -> None:
     """Coefficients at level `j` to coefficients at level `j - 1`: the transpose of layer `j`, where it is active."""
     geo, window, active, groups = rows.geo, room.window, rows.active, rows.geo[j, GROUPS]

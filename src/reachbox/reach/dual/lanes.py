@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
@@ -94,6 +95,93 @@ def add_rows(
         return code.done
 
     return types.void(sums, INDEX, INDEX, numbers, values, INDEX, places, INDEX, INDEX), generate
+
+
+@intrinsic
+def turn_channels(
+    typing: Any, turned: Any, begin: Any, step: Any, values: Any, place: Any, active: Any, first: Any, count: Any
+) -> Any:  # fmt: skip
+    """`turned[begin + c + step l] = values_c[l]` for each channel `c` and lane `l`."""
+
+    def generate(*given: Any) -> Any:
+        code = Code(*given)
+
+        def put(n: Any, carried: list[Any]) -> list[Any]:
+            channel, here = _channel(code, n, 5, 4)
+            first, value = code.builder.add(code.args[1], channel), code.load(3, here)
+            for lane in range(code.vector.count):
+                number = code.builder.extract_element(value, ir.Constant(ir.IntType(32), lane))
+                code.builder.store(number, code.address(0, code.moved(first, INT(lane), code.args[2])))
+            return []
+
+        code.loop(code.args[7], [], put)
+        return code.done
+
+    return types.void(turned, INDEX, INDEX, values, INDEX, active, INDEX, INDEX), generate
+
+
+def _offsets(code: Code, units: int, first: int, count: int) -> list[Any]:
+    """Units of the lanes, as many as there are lanes: those beyond `count` repeat the last."""
+    last = code.builder.sub(code.args[count], INT(1))
+    lanes = [INT(lane) for lane in range(code.vector.count)]
+    within = [code.builder.select(code.builder.icmp_signed("<", lane, last), lane, last) for lane in lanes]
+    return [code.number(units, code.builder.add(code.args[first], lane)) for lane in within]
+
+
+@intrinsic
+def take_units(
+    typing: Any, values: Any, place: Any, places: Any, source: Any, base: Any, row: Any, numbers: Any, first: Any,
+    count: Any, units: Any, unit: Any, lanes: Any,
+) -> Any:  # fmt: skip
+    """The same as `take_rows` where lane `l` is `source[base + row k_n + units[unit + l]]`: lanes are no neighbours.
+
+    There are `lanes` of them; further lanes repeat the last.
+    """
+
+    def generate(*given: Any) -> Any:
+        code = Code(*given)
+        offsets = _offsets(code, 9, 10, 11)
+
+        def step(n: Any, carried: list[Any]) -> list[Any]:
+            at = code.builder.add(code.args[7], n)
+            source = code.moved(code.args[4], code.index(6, at), code.args[5])
+            taken = ir.Constant(code.vector, ir.Undefined)
+            for lane, offset in enumerate(offsets):
+                number = code.number(3, code.builder.add(source, offset))
+                taken = code.builder.insert_element(taken, number, ir.Constant(ir.IntType(32), lane))
+            code.store(taken, 0, code.builder.add(code.args[1], code.index(2, at)))
+            return []
+
+        code.loop(code.args[8], [], step)
+        return code.done
+
+    return types.void(values, INDEX, places, source, INDEX, INDEX, numbers, INDEX, INDEX, units, INDEX, INDEX), generate
+
+
+@intrinsic
+def add_units(
+    typing: Any, sums: Any, base: Any, row: Any, numbers: Any, values: Any, place: Any, places: Any, first: Any,
+    count: Any, units: Any, unit: Any, lanes: Any,
+) -> Any:  # fmt: skip
+    """What `take_units` took, given back; lanes beyond the last are to hold 0."""
+
+    def generate(*given: Any) -> Any:
+        code = Code(*given)
+        offsets = _offsets(code, 9, 10, 11)
+
+        def step(n: Any, carried: list[Any]) -> list[Any]:
+            at = code.builder.add(code.args[7], n)
+            target = code.moved(code.args[1], code.index(3, at), code.args[2])
+            value = code.load(4, code.builder.add(code.args[5], code.index(6, at)))
+            for lane, offset in enumerate(offsets):
+                number = code.builder.extract_element(value, ir.Constant(ir.IntType(32), lane))
+                code.add_number(number, 0, code.builder.add(target, offset))
+            return []
+
+        code.loop(code.args[8], [], step)
+        return code.done
+
+    return types.void(sums, INDEX, INDEX, numbers, values, INDEX, places, INDEX, INDEX, units, INDEX, INDEX), generate
 
 
 def _descent(scales: bool) -> Any:

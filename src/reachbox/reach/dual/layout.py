@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from reachbox.machine_code import compiled
+from reachbox.machine_code import compiled_in_place
 
 # Columns of the geometry: row j tells of layer j (from level j - 1 to level j) and of level j itself.
 STRIDE_Y, STRIDE_X, PAD_Y, PAD_X, GAP_Y, GAP_X, KERNEL_Y, KERNEL_X, OUT, IN, GROUPS = range(11)
@@ -86,13 +86,13 @@ class Gradients(NamedTuple):
     radii: Array
 
 
-@compiled
+@compiled_in_place
 def lanes_of(values: Array) -> int:
     """Numbers in one vector."""
     return int(64 // values.itemsize)
 
 
-@compiled
+@compiled_in_place
 def show_windows(geo: Array, top: int, room: Room) -> None:
     """The rectangle `y0, y1, x0, x1` that each level below `top` shows to the rectangle at `top`, and where it lies."""
     window, begin, lanes = room.window, 0, lanes_of(room.values)
@@ -110,7 +110,7 @@ def show_windows(geo: Array, top: int, room: Room) -> None:
         begin += (window[level, 1] - y) * room.wide[level] * vectors
 
 
-@compiled
+@compiled_in_place
 def widest_windows(geo: Array, top: int, of_units: bool, wide: Array) -> None:
     """How wide the window of each level is at most, below a unit of layer `top + 1`, or below the whole level `top`."""
     j = top + of_units
@@ -120,7 +120,7 @@ def widest_windows(geo: Array, top: int, of_units: bool, wide: Array) -> None:
         wide[level] = min(seen + 1, geo[level, WIDTH])
 
 
-@compiled
+@compiled_in_place
 def row_at(rows: Rows, room: Room, level: int, y: int) -> tuple[int, int, int, int]:
     """Of a row of a level's window: the row's first unit, where the window's active units begin and how many there are,
     and where the vector of the row's first unit would lie."""
@@ -133,7 +133,7 @@ def row_at(rows: Rows, room: Room, level: int, y: int) -> tuple[int, int, int, i
     return begin, first, end - first, place
 
 
-@compiled
+@compiled_in_place
 def list_active(rows: Rows, top: int) -> None:
     """Fills `active` and `starts`: the units whose slope or radius is not 0."""
     geo, found = rows.geo, 0
@@ -149,7 +149,7 @@ def list_active(rows: Rows, top: int) -> None:
     rows.starts[geo[top + 1, POSITIONS]] = found
 
 
-@compiled
+@compiled_in_place
 def of_group(geo: Array, active: Array, j: int, x: int, first: int, end: int, group: int) -> tuple[int, int]:
     """The part of a position's active units at level `j`, `active[first:end]`, that one group of layer `j` gives."""
     if geo[j, GROUPS] == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reachbox.machine_code import compiled
+from reachbox.machine_code import compiled_in_place
 from reachbox.reach.dual.layout import (
     CHANNELS,
     GAP_X,
@@ -25,7 +25,7 @@ from reachbox.reach.dual.layout import (
 )
 
 
-@compiled
+@compiled_in_place
 def list_seen(rows: Rows, room: Room, last: int) -> None:
     """For each position and group of the layers up to `last`: the active units below that it sees.
 
@@ -43,7 +43,7 @@ def list_seen(rows: Rows, room: Room, last: int) -> None:
     room.seen_starts[number] = found
 
 
-@compiled
+@compiled_in_place
 def _list_position(rows: Rows, room: Room, j: int, y: int, x: int, group: int, found: int) -> int:
     """Appends what one position sees; gives the number of entries."""
     geo, low, inputs, lanes = rows.geo, j - 1, rows.geo[j, IN], lanes_of(room.values)
@@ -69,7 +69,7 @@ def _list_position(rows: Rows, room: Room, j: int, y: int, x: int, group: int, f
     return found
 
 
-@compiled
+@compiled_in_place
 def lists_before(geo: Array, j: int) -> int:
     """The number of lists before those of layer `j`."""
     number = 0
@@ -78,7 +78,7 @@ def lists_before(geo: Array, j: int) -> int:
     return number
 
 
-@compiled
+@compiled_in_place
 def room_for_lists(geo: Array, last: int) -> int:
     """The most entries that all lists of the layers up to `last` can have."""
     entries = 0

@@ -32,6 +32,7 @@ class Code:
 
     def address(self, array: int, position: Any) -> Any:
         """Where an array's element lies."""
+        assert self.kinds[array].layout == "C"  # no stride is read
         data = cgutils.create_struct_proxy(self.kinds[array])(self.context, self.builder, self.args[array]).data
         return self.builder.gep(data, [position])
 

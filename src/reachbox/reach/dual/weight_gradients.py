@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reachbox.machine_code import compiled
-from reachbox.reach.dual.lanes import clear
+from reachbox.machine_code import compiled_in_place
+from reachbox.reach.dual.lanes import clear, turn_channels
 from reachbox.reach.dual.layout import (
     CHANNELS,
     GAP_X,
@@ -31,7 +31,7 @@ from reachbox.reach.dual.layout import (
 from reachbox.reach.dual.tiles import TILES, add_pairs, add_product
 
 
-@compiled
+@compiled_in_place
 def to_lane_sums(rows: Rows, room: Room, into: Gradients, j: int) -> None:
     """Adds to the gradient of layer `j`'s weights lane by lane, a tap at a time, so that sums stay in registers."""
     geo, inputs, lanes = rows.geo, rows.geo[j, IN], lanes_of(room.values)
@@ -53,7 +53,7 @@ def to_lane_sums(rows: Rows, room: Room, into: Gradients, j: int) -> None:
                 )  # fmt: skip
 
 
-@compiled
+@compiled_in_place
 def _clear_inactive(rows: Rows, room: Room, level: int, values: Array) -> None:
     """Zero for every unit in a level's window that is not active."""
     channels, active, lanes = rows.geo[level, CHANNELS], rows.active, lanes_of(room.values)
@@ -67,7 +67,7 @@ def _clear_inactive(rows: Rows, room: Room, level: int, values: Array) -> None:
                 clear(values, place + c * lanes)
 
 
-@compiled
+@compiled_in_place
 def _pairs_of_tap(geo: Array, room: Room, j: int, ky: int, kx: int) -> int:
     """Where values begin at each position of layer `j`, and gradients at the position that it sees by one tap."""
     low, window, found, lanes = j - 1, room.window, 0, lanes_of(room.values)
@@ -85,7 +85,7 @@ def _pairs_of_tap(geo: Array, room: Room, j: int, ky: int, kx: int) -> int:
     return found
 
 
-@compiled
+@compiled_in_place
 def to_weights(rows: Rows, room: Room, into: Gradients, j: int) -> None:
     """Adds to the gradient of layer `j`'s weights, with vectors along the input channels."""
     geo, window, low, inputs = rows.geo, room.window, j - 1, rows.geo[j, IN]
@@ -98,11 +98,7 @@ def to_weights(rows: Rows, room: Room, into: Gradients, j: int) -> None:
             if first == end:
                 continue
             room.turned[: inputs * lanes] = 0
-            for i in range(first, end):
-                for lane in range(lanes):
-                    room.turned[lane * inputs + active[i] - x * channels] = room.gradient[
-                        row + active[i] * lanes + lane
-                    ]
+            turn_channels(room.turned, -x * channels, inputs, room.gradient, row, active, first, end - first)
             for ky in range(geo[j, KERNEL_Y]):
                 above_y = _seen_by(geo, j, y, ky, 0)
                 if above_y < window[j, 0] or above_y >= window[j, 1]:
@@ -113,7 +109,7 @@ def to_weights(rows: Rows, room: Room, into: Gradients, j: int) -> None:
                         _outer_product(rows, room, into.weights, j, ky * geo[j, KERNEL_X] + kx, above_y, above_x)
 
 
-@compiled
+@compiled_in_place
 def _seen_by(geo: Array, j: int, low: int, kernel: int, axis: int) -> int:
     """The position of layer `j` that sees position `low` by kernel tap `kernel`, on one axis; -1 if there is none."""
     moved = low + geo[j, PAD_Y + axis] - kernel * geo[j, GAP_Y + axis]
@@ -122,7 +118,7 @@ def _seen_by(geo: Array, j: int, low: int, kernel: int, axis: int) -> int:
     return int(moved // geo[j, STRIDE_Y + axis])
 
 
-@compiled
+@compiled_in_place
 def _outer_product(rows: Rows, room: Room, weights: Array, j: int, tap: int, y: int, x: int) -> None:
     """`weights[out, in] += sum_lane values[out, lane] turned[lane, in]` for the active channels `out` of a position."""
     geo, inputs, channels, lanes = rows.geo, rows.geo[j, IN], rows.geo[j, CHANNELS], lanes_of(room.values)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from reachbox.machine_code import compiled_for_finite, compiled_in_place
+from reachbox.machine_code import compiled_for_finite, compiled_in_place_for_finite
 from reachbox.reach.exact.polytope import (
     NO_ROOM,
     Vertices,
@@ -103,7 +103,7 @@ def allowances(took: Integers) -> tuple[Floats, Floats]:
     return slack, cover
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def _fill_point(lower: Floats, upper: Floats, varying: Integers, cube_point: Floats, point: Floats) -> None:
     """The point of the box at a point of the cube."""
     for value in range(len(lower)):
@@ -169,7 +169,7 @@ def _nothing_waits(network: Reduced, hyperplanes: int) -> Waiting:
     return Waiting(np.empty((hyperplanes + 1, 5), dtype=np.int64), np.empty((hyperplanes + 1, widest)))
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def _postpone(
     network: Reduced, waiting: Waiting, level: int, place: tuple[int, int, int, int, int], maps: Maps
 ) -> None:
@@ -183,7 +183,7 @@ def _postpone(
     kept[0], kept[1], kept[2], kept[3], kept[4] = block, unit + 1, start, stop, facets
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def _resume(network: Reduced, waiting: Waiting, level: int, maps: Maps) -> tuple[int, int, int, int, int]:
     """The region that waits at a level. Its block's maps are still in place: only later blocks were composed since."""
     kept = waiting.place[level]
@@ -193,7 +193,7 @@ def _resume(network: Reduced, waiting: Waiting, level: int, maps: Maps) -> tuple
     return kept[0], kept[1], kept[2], kept[3], kept[4]
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def _compose(network: Reduced, block: int, maps: Maps) -> None:
     """The maps of a block's units from the maps and gains of the values it reads, those that are off left out."""
     first, begin, units = network.first[block], network.begin[block], network.begin[block + 1] - network.begin[block]
@@ -218,7 +218,7 @@ def _compose(network: Reduced, block: int, maps: Maps) -> None:
                 slopes[unit] += weights[unit] * slope
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def _next_split(
     network: Reduced, block: int, unit: int, maps: Maps, vertices: Vertices, start: int, stop: int
 ) -> tuple[int, float]:
@@ -246,7 +246,7 @@ def _next_split(
     return network.begin[block + 1], 0.0
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def _record(
     maps: Maps, outputs: int, objective: Floats, vertices: Vertices, start: int, stop: int, found: Found
 ) -> None:
@@ -269,7 +269,7 @@ def _record(
             _keep_point(vertices, start, high, found.point[1, row])
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def _keep_point(vertices: Vertices, start: int, height: float, point: Floats) -> None:
     """Copies the first vertex of this height."""
     vertex = start

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numba.core import types
 from numba.extending import intrinsic
 
-from reachbox.machine_code import compiled_for_finite, compiled_in_place
+from reachbox.machine_code import compiled_for_finite, compiled_in_place_for_finite
 from reachbox.reach.program import Floats, Integers
 
 Words = npt.NDArray[np.uint64]
@@ -94,7 +94,7 @@ def with_twice_the_room(vertices: Vertices) -> Vertices:
     return larger
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def fill_bounding_box(vertices: Vertices, start: int, stop: int) -> None:
     """Fills the least and largest of each coordinate over a polytope."""
     for column in range(len(vertices.low)):
@@ -105,7 +105,7 @@ def fill_bounding_box(vertices: Vertices, start: int, stop: int) -> None:
         vertices.low[column], vertices.high[column] = low, high
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def fill_heights(vertices: Vertices, start: int, stop: int, offset: float) -> tuple[float, float]:
     """The height `normal . x + offset` of each vertex of a polytope; gives the least and the largest."""
     heights = vertices.heights[start:stop]
@@ -121,7 +121,7 @@ def fill_heights(vertices: Vertices, start: int, stop: int, offset: float) -> tu
     return least, most
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def split(vertices: Vertices, start: int, stop: int, tolerance: float, facet: int) -> tuple[int, int, int]:
     """Cuts a polytope along the hyperplane whose heights are filled; vertices up to `tolerance` from it lie on it.
 
@@ -160,7 +160,7 @@ def split(vertices: Vertices, start: int, stop: int, tolerance: float, facet: in
     return middle, first, end
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def _fill_edges(vertices: Vertices, higher: int, lower: int) -> int:
     """Notes each pair above and below that shares enough facets; gives their number, or `NO_ROOM`."""
     masks, facets, count = vertices.masks, len(vertices.points) - 1, 0
@@ -177,7 +177,7 @@ def _fill_edges(vertices: Vertices, higher: int, lower: int) -> int:
     return count
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def _cut_edges(vertices: Vertices, edges: int, stop: int, facet: int) -> None:
     """Puts a vertex on each edge where it meets the hyperplane, from `stop` on."""
     points, masks, heights = vertices.points, vertices.masks, vertices.heights
@@ -192,7 +192,7 @@ def _cut_edges(vertices: Vertices, edges: int, stop: int, facet: int) -> None:
         _add_facet(masks, new, facet)
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def _move(vertices: Vertices, source: int, target: int) -> None:
     for column in range(len(vertices.points)):
         vertices.points[column, target] = vertices.points[column, source]
@@ -200,6 +200,6 @@ def _move(vertices: Vertices, source: int, target: int) -> None:
         vertices.masks[target, word] = vertices.masks[source, word]
 
 
-@compiled_in_place
+@compiled_in_place_for_finite
 def _add_facet(masks: Words, vertex: int, facet: int) -> None:
     masks[vertex, facet >> 6] |= np.uint64(1) << np.uint64(facet & 63)
