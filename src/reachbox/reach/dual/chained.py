@@ -10,10 +10,10 @@ from torch import Tensor
 from reachbox.box import Box
 from reachbox.network import Network
 from reachbox.network.operators import Affine, Relu
+from reachbox.reach.dual.bend import Bend
 from reachbox.reach.dual.chain import Chain, weights_of
 from reachbox.reach.dual.compiled import BYTES, RadiusOfRows, blocks_of_objective, blocks_of_units
 from reachbox.reach.dual.dense import dense_bound, is_small_and_dense
-from reachbox.reach.dual.relu import ReluBand
 
 
 def chain_bound(network: Network, chain: Chain, box: Box, objective: Tensor) -> tuple[Tensor, Tensor]:
@@ -54,13 +54,7 @@ class _Chain:
                         self._pass(level)
                 continue
             assert isinstance(node.operator, Relu)
-            radius = self._radius(level, centre, outer)
-            centre, slope, slack = ReluBand.apply(centre, radius, node.operator.negative_slope)  # type: ignore[no-untyped-call]
-            after = self.chain.layers[level - 1].after
-            self.slopes.append(_channels_last(slope, after).flatten(1))
-            self.radii.append(_channels_last(slack, after).flatten(1))
-            with torch.no_grad():
-                outer = slope * radius + slack
+            centre, outer = self._bent(level, centre, outer, node.operator.negative_slope)
         return centre
 
     def _pass(self, level: int) -> None:
@@ -70,19 +64,23 @@ class _Chain:
         self.slopes.append(ones)
         self.radii.append(torch.zeros_like(ones))
 
-    def _radius(self, level: int, centre: Tensor, outer: Tensor) -> Tensor:
-        """The radius at a level: exact where the unit may be unstable, the outer one elsewhere; see `graph.py`."""
-        if level == 1:
-            return outer
+    def _bent(self, level: int, centre: Tensor, outer: Tensor, below: float) -> tuple[Tensor, Tensor]:
+        """Centre and outer radius behind a level's activation; slopes and radii there are appended.
+
+        The radius is exact where the unit may be unstable, the outer one elsewhere; see `graph.py`.
+        """
         grid = self.chain.layers[level - 1].after
-        mask = _channels_last(centre.detach().abs() < outer, grid)
-        if not bool(mask.any()):
-            return outer
-        mask = _filled_up(mask, self.lanes)
-        blocks = blocks_of_units(level, mask.numpy(), self.lanes)
-        rows = self._rows(self.no_objective, blocks)
-        filled = _channels_last(outer, grid).masked_scatter(mask, rows)
-        return filled.permute(0, 3, 1, 2).reshape(outer.shape)
+        blocks = rows = None
+        if level > 1:
+            mask = _channels_last(centre.detach().abs() < outer, grid)
+            if bool(mask.any()):
+                blocks = blocks_of_units(level, _filled_up(mask, self.lanes).numpy(), self.lanes)
+                rows = self._rows(self.no_objective, blocks)
+        flat = (len(centre), grid[0], -1)
+        after, slope, slack, behind = Bend.apply(centre.reshape(flat), outer.reshape(flat), rows, blocks, below)  # type: ignore[no-untyped-call]
+        self.slopes.append(slope)
+        self.radii.append(slack)
+        return after.reshape(centre.shape), behind.reshape(centre.shape)
 
     def radius_of_objective(self, objective: Tensor) -> Tensor:
         """The radius of each row of an objective over the outputs, `(batch, rows)`."""
