@@ -8,6 +8,8 @@ from reachbox.reach.dual.layout import (
     CHANNELS,
     COUNT,
     FIRST,
+    GAP_X,
+    GAP_Y,
     GROUPS,
     HEIGHT,
     OUT,
@@ -60,7 +62,8 @@ def side_by_side(geo: Array, j: int, block: Array, units: Array) -> bool:
 def _start_units(rows: Rows, room: Room, level: int, block: Array, units: Array) -> None:
     """A block of units of layer `level + 1`: their weights. Lanes beyond the block hold other units' weights, or 0."""
     geo, j = rows.geo, level + 1
-    clear_level(rows, room, level, room.values)
+    if geo[j, GROUPS] > 1 or max(geo[j, GAP_Y], geo[j, GAP_X]) > 1:  # else all units of the window are seen
+        clear_level(rows, room, level, room.values)
     number = lists_before(geo, j) + block[POSITION] * geo[j, GROUPS]
     first, end = room.seen_starts[number], room.seen_starts[number + geo[j, GROUPS]]
     if side_by_side(geo, j, block, units):

@@ -53,6 +53,30 @@ def clear_channels(typing: Any, values: Any, place: Any, active: Any, first: Any
 
 
 @intrinsic
+def list_channels(
+    typing: Any, places: Any, numbers: Any, found: Any, active: Any, first: Any, count: Any, place: Any, lanes: Any,
+    shift: Any,
+) -> Any:  # fmt: skip
+    """Appends `(place + c) lanes` to `places` and `shift + c` to `numbers`, from `found` on, for each channel `c`."""
+
+    def generate(*given: Any) -> Any:
+        code = Code(*given)
+
+        def step(n: Any, carried: list[Any]) -> list[Any]:
+            channel = code.index(3, code.builder.add(code.args[4], n))
+            at = code.builder.add(code.args[2], n)
+            place = code.builder.mul(code.builder.add(code.args[6], channel), code.args[7])
+            for array, value in ((0, place), (1, code.builder.add(code.args[8], channel))):
+                code.builder.store(code.builder.trunc(value, ir.IntType(32)), code.address(array, at))
+            return []
+
+        code.loop(code.args[5], [], step)
+        return code.done
+
+    return types.void(places, numbers, INDEX, active, INDEX, INDEX, INDEX, INDEX, INDEX), generate
+
+
+@intrinsic
 def take_rows(
     typing: Any, values: Any, place: Any, places: Any, source: Any, base: Any, row: Any, numbers: Any, first: Any,
     count: Any,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from reachbox.machine_code import compiled_in_place
+from reachbox.reach.dual.lanes import list_channels
 from reachbox.reach.dual.layout import (
     CHANNELS,
     GAP_X,
@@ -57,16 +58,19 @@ def _list_position(rows: Rows, room: Room, j: int, y: int, x: int, group: int, f
             if xx < 0 or xx >= width:
                 continue
             position = geo[low, POSITIONS] + yy * width + xx
-            place = yy * room.wide[low] * channels
-            first = xx * channels + group * inputs
-            tap = (ky * geo[j, KERNEL_X] + kx) * inputs
-            for i in range(rows.starts[position], rows.starts[position + 1]):
-                inside = active[i] - first
-                if 0 <= inside < inputs:
-                    room.seen_places[found] = (place + active[i]) * lanes
-                    room.seen_inputs[found] = tap + inside
-                    found += 1
-    return found
+            begin, end = rows.starts[position], rows.starts[position + 1]
+            channel = xx * channels + group * inputs
+            while begin < end and active[begin] < channel:
+                begin += 1
+            while begin < end and active[end - 1] >= channel + inputs:
+                end -= 1
+            shift = (ky * geo[j, KERNEL_X] + kx) * inputs - channel
+            list_channels(
+                room.seen_places, room.seen_inputs, found, active, begin, end - begin,
+                yy * room.wide[low] * channels, lanes, shift,
+            )  # fmt: skip
+            found += end - begin
+    return int(found)
 
 
 @compiled_in_place
