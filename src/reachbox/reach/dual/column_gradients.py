@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from reachbox.machine_code import compiled, compiled_in_place
-from reachbox.reach.dual.columns import Layers, Way, carry, height, room_for_a_sample
+from reachbox.reach.dual.columns import Layers, Way, carry, height, layers_of, room_for_a_sample
 from reachbox.reach.dual.layout import Array, lanes_of
 from reachbox.reach.dual.tiles import add_product, set_product
 
@@ -24,7 +24,7 @@ class Back(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Where gradients go: those of each sample, and, summed over them, of weights and biases, as `Layers` has them."""
+    """Gradients of each sample, and, summed over them, of weights and biases, laid out as in `Layers`."""
 
     centre: Array
     radius: Array
@@ -35,9 +35,18 @@ class Gradients(NamedTuple):
 
 @compiled
 def gradients_of_samples(
-    layers: Layers, centre: Array, radius: Array, objective: Array, of_found: Array, into: Gradients
-) -> None:
-    """The gradients of `sum of_found * found` of `bound_samples`; every sample is carried again, nothing is kept."""
+    units: Array, below: Array, parameters: Array, centre: Array, radius: Array, objective: Array,
+    of_found_centre: Array, of_found_radius: Array,
+) -> tuple[Array, Array, Array, Array]:  # fmt: skip
+    """The gradients of parameters, centre, radius and objective, from those of what `bound_samples` found.
+
+    Every sample is carried again, nothing is kept.
+    """
+    layers = layers_of(units, below, parameters)
+    into = Gradients(
+        np.empty_like(centre), np.empty_like(radius), np.zeros_like(objective), np.zeros_like(layers.turned),
+        np.zeros_like(layers.biases),
+    )  # fmt: skip
     way, numbers = room_for_a_sample(layers), layers.plain
     rows, widest = len(way.size), numbers.shape[2]
     back = Back(
@@ -48,7 +57,13 @@ def gradients_of_samples(
     for sample in range(len(centre)):
         carry(layers, way, centre[sample], radius[sample])
         _from_objective(
-            layers, way, back, objective[sample], of_found[0, sample], of_found[1, sample], into.objective[sample]
+            layers,
+            way,
+            back,
+            objective[sample],
+            of_found_centre[sample],
+            of_found_radius[sample],
+            into.objective[sample],
         )
         for layer in range(len(layers.plain) - 1, 0, -1):
             _to_weights(layers, way, back, into, layer)
@@ -59,6 +74,22 @@ def gradients_of_samples(
         for feature in range(len(centre[sample])):
             into.centre[sample, feature] = back.entering[0, feature]
             into.radius[sample, feature] = back.size[1 + feature]
+    return _of_parameters(layers, into, len(parameters)), into.centre, into.radius, into.objective
+
+
+@compiled
+def _of_parameters(layers: Layers, into: Gradients, count: int) -> Array:
+    """The gradients of weights and biases, in the order of the parameters."""
+    found, at = np.empty(count, into.turned.dtype), 0
+    for layer in range(len(into.turned)):
+        for output in range(layers.units[layer + 1]):
+            for unit in range(layers.units[layer]):
+                found[at] = into.turned[layer, unit, output]
+                at += 1
+        for output in range(layers.units[layer + 1]):
+            found[at] = into.biases[layer, output]
+            at += 1
+    return found
 
 
 @compiled_in_place

@@ -40,15 +40,39 @@ class Way(NamedTuple):
 
 
 @compiled
-def bound_samples(layers: Layers, centre: Array, radius: Array, objective: Array, found: Array) -> None:
-    """Centre and radius of the objective `(samples, rows, outputs)`, into `found` `(2, samples, rows)`.
+def bound_samples(
+    units: Array, below: Array, parameters: Array, centre: Array, radius: Array, objective: Array, found_centre: Array,
+    found_radius: Array,
+) -> None:  # fmt: skip
+    """Centre and radius of the objective `(samples, rows, outputs)`, `(samples, rows)` each.
 
-    `centre` and `radius` are `(samples, features)`.
+    `centre` and `radius` are `(samples, features)`, `parameters` each layer's weights `(out, in)` and biases, layer
+    after layer; `units` and `below` as in `Layers`.
     """
+    layers = layers_of(units, below, parameters)
     way = room_for_a_sample(layers)
     for sample in range(len(centre)):
         carry(layers, way, centre[sample], radius[sample])
-        _to_objective(layers, way, objective[sample], found[0, sample], found[1, sample])
+        _to_objective(layers, way, objective[sample], found_centre[sample], found_radius[sample])
+
+
+@compiled
+def layers_of(units: Array, below: Array, parameters: Array) -> Layers:
+    """The parameters as the kernels read them: rows as wide as the widest level, in whole vectors."""
+    count, lanes = len(units) - 1, lanes_of(parameters)
+    widest, at = -(-units.max() // lanes) * lanes, 0
+    shape = count, widest, widest
+    turned, plain = np.zeros(shape, parameters.dtype), np.zeros(shape, parameters.dtype)
+    biases = np.zeros((count, widest), parameters.dtype)
+    for layer in range(count):
+        for output in range(units[layer + 1]):
+            for unit in range(units[layer]):
+                plain[layer, output, unit] = turned[layer, unit, output] = parameters[at]
+                at += 1
+        for output in range(units[layer + 1]):
+            biases[layer, output] = parameters[at]
+            at += 1
+    return Layers(units, below, turned, plain, biases)
 
 
 @compiled

@@ -15,9 +15,8 @@ from reachbox.box import Box
 from reachbox.network import Network
 from reachbox.network.operators import Linear, Relu, resolve
 from reachbox.reach.dual.chain import Chain
-from reachbox.reach.dual.column_gradients import Gradients, gradients_of_samples
-from reachbox.reach.dual.columns import Layers, bound_samples
-from reachbox.reach.dual.compiled import BYTES
+from reachbox.reach.dual.column_gradients import gradients_of_samples
+from reachbox.reach.dual.columns import bound_samples
 
 WIDEST = 64  # units of a layer, up to which columns for all of them cost less than anything cleverer
 
@@ -37,13 +36,17 @@ def dense_bound(network: Network, chain: Chain, box: Box, objective: Tensor) -> 
         network.plans["dense"] = _plan(network, chain)
     plan = network.plans["dense"]
     assert isinstance(plan, Plan)
-    parameters: list[Tensor | None] = []
-    for index in plan.nodes:
-        operator = network.nodes[index].operator
-        assert isinstance(operator, Linear)
-        parameters += [resolve(operator.weight), None if operator.bias is None else resolve(operator.bias)]
-    centre, radius = DenseBound.apply(box.centre, box.radius, objective, plan, *parameters)  # type: ignore[no-untyped-call]
+    parameters = torch.cat([part.reshape(-1) for index in plan.nodes for part in _parameters(network, index)])
+    centre, radius = DenseBound.apply(box.centre.flatten(1), box.radius.flatten(1), objective, parameters, plan)  # type: ignore[no-untyped-call]
     return centre, radius
+
+
+def _parameters(network: Network, index: int) -> tuple[Tensor, Tensor]:
+    """A layer's weights and biases, 0 where it has none."""
+    operator = network.nodes[index].operator
+    assert isinstance(operator, Linear)
+    weight = resolve(operator.weight)
+    return weight, weight.new_zeros(len(weight)) if operator.bias is None else resolve(operator.bias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,49 +66,24 @@ def _plan(network: Network, chain: Chain) -> Plan:
 
 
 class DenseBound(torch.autograd.Function):
-    """Centre and radius, `(batch, rows)` each, differentiable to box, objective, weights and biases."""
+    """Centre and radius, `(batch, rows)` each, differentiable to centre and radius of the box, objective, parameters.
+
+    Those of the box are `(batch, features)`; `parameters` is each layer's weights and biases, one after the other.
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, centre: Tensor, radius: Tensor, objective: Tensor, plan: Plan, *parameters: Tensor | None
+        ctx: Any, centre: Tensor, radius: Tensor, objective: Tensor, parameters: Tensor, plan: Plan
     ) -> tuple[Tensor, Tensor]:
-        samples, radii, rows = (
-            np.ascontiguousarray(part.detach().numpy()) for part in (centre.flatten(1), radius.flatten(1), objective)
-        )
-        layers = _layers(plan, parameters, samples.dtype)
-        found = np.empty((2, *rows.shape[:2]), samples.dtype)
-        bound_samples(layers, samples, radii, rows, found)
-        ctx.shape, ctx.given, ctx.layers = centre.shape, (samples, radii, rows), layers
-        ctx.has_bias = [bias is not None for bias in parameters[1::2]]
+        numbers = (np.ascontiguousarray(part.detach().numpy()) for part in (parameters, centre, radius, objective))
+        ctx.given = (plan.units, plan.below.astype(parameters.detach().numpy().dtype), *numbers)
+        found = np.empty((2, *objective.shape[:2]), ctx.given[1].dtype)
+        bound_samples(*ctx.given, *found)
         return torch.from_numpy(found[0]), torch.from_numpy(found[1])
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *of_found: Tensor) -> tuple[Tensor | None, ...]:
-        layers: Layers = ctx.layers
-        samples, radii, rows = ctx.given
-        into = Gradients(*map(np.zeros_like, (samples, radii, rows, layers.turned, layers.biases)))
-        gradients_of_samples(layers, samples, radii, rows, np.stack([part.numpy() for part in of_found]), into)
-        of_centre, of_radius, of_objective = map(torch.from_numpy, into[:3])
-        of_parameters: list[Tensor | None] = []
-        for layer, has_bias in enumerate(ctx.has_bias):
-            inputs, outputs = layers.units[layer], layers.units[layer + 1]
-            of_parameters.append(torch.from_numpy(into.turned[layer, :inputs, :outputs].T))
-            of_parameters.append(torch.from_numpy(into.biases[layer, :outputs]) if has_bias else None)
-        return of_centre.reshape(ctx.shape), of_radius.reshape(ctx.shape), of_objective, None, *of_parameters
-
-
-def _layers(plan: Plan, parameters: tuple[Tensor | None, ...], kind: np.dtype[Any]) -> Layers:
-    """The parameters as the kernels read them: rows as wide as the widest level, in whole vectors."""
-    lanes = BYTES // kind.itemsize
-    count, widest = len(plan.nodes), -(-int(plan.units.max()) // lanes) * lanes
-    turned, plain = np.zeros((2, count, widest, widest), kind)
-    biases = np.zeros((count, widest), kind)
-    for layer, (weight, bias) in enumerate(zip(parameters[::2], parameters[1::2], strict=True)):
-        assert weight is not None
-        values, (outputs, inputs) = weight.detach().numpy(), weight.shape
-        plain[layer, :outputs, :inputs] = values
-        turned[layer, :inputs, :outputs] = values.T
-        if bias is not None:
-            biases[layer, :outputs] = bias.detach().numpy()
-    return Layers(plan.units, plan.below.astype(kind), turned, plain, biases)
+        given = (np.ascontiguousarray(part.numpy()) for part in of_found)
+        of_parameters, *of_inputs = map(torch.from_numpy, gradients_of_samples(*ctx.given, *given))
+        return *of_inputs, of_parameters, None
