@@ -64,6 +64,21 @@ def test_both_engines_give_the_same_bounds_and_gradients(
         torch.testing.assert_close(one, other, rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.parametrize("gap", [1, 2])
+def test_positions_that_see_nothing_but_padding_hold_their_bias(gap: int) -> None:
+    torch.manual_seed(gap)
+    layers = [nn.Conv2d(2, 5, 2, 1, 3, gap), nn.ReLU(), nn.Conv2d(5, 4, 2, 2, 2 + gap, gap), nn.ReLU(), nn.Flatten()]
+    shape = nn.Sequential(*layers)(torch.zeros(1, 2, 4, 5)).shape
+    module = nn.Sequential(*layers, nn.Linear(shape[1], 3)).double()
+    box = rb.Box.around(torch.randn(2, 2, 4, 5).double(), torch.tensor(0.3).double().requires_grad_())
+    corner = rb.reach(module[:3], box, rb.Dual(engine="compiled")).width.reshape(2, 4, -1)[..., 0]
+    assert (corner == 0).all()
+    rows = torch.randn(2, 4, 3, dtype=torch.float64, requires_grad=True)
+    ours, plain = (bounds(module, box, engine, rows, torch.float64) for engine in ("compiled", "graph"))
+    for one, other in zip(ours, plain, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("radius", [0.01, 0.3, 3.0])
 def test_small_dense_networks_have_the_same_bounds_and_gradients(radius: float) -> None:
     torch.manual_seed(0)

@@ -13,7 +13,6 @@ from reachbox.landscape.energy import Array, Energy, PerceptronEnergy
 from reachbox.landscape.transition_states import Climb, EigenvectorFollowing, climb
 
 ROUNDS = 12
-FOLLOWING_STEPS = 40
 NEAR = 1e-5
 
 
@@ -62,28 +61,6 @@ def climb_condensed(
     Points and modes are of the whole network.
     """
     return _joined([_climbed(energy, *row, options, newton) for row in zip(starts, guesses, strict=True)], energy)
-
-
-def follow_condensed(energy: PerceptronEnergy, starts: Array, directions: Array, options: Condensing) -> Climb:
-    """Newton's method alone from each start, uphill along whatever mode is most like its direction.
-
-    For starts that lie between two minima: ten times cheaper than `climb_condensed`. Where too many variables are left
-    a start is given up as stalled.
-    """
-    return _joined([_followed(energy, *row, options) for row in zip(starts, directions, strict=True)], energy)
-
-
-def _followed(energy: PerceptronEnergy, start: Array, direction: Array, options: Condensing) -> Climb:
-    condensed = condense(energy, start, tolerance=0.0)
-    mode = condensed.restrict(direction[None])
-    mode /= max(np.linalg.norm(mode), np.finfo(float).tiny)
-    newton = replace(options.newton, max_steps=FOLLOWING_STEPS)
-    if condensed.energy.dimension > options.newton_variables:
-        newton = replace(newton, max_steps=0)
-    last = newton_climb(condensed.energy, condensed.point[None], mode, newton)
-    values, vectors = np.linalg.eigh(condensed.energy.hessian(last.points[0]))
-    whole = (condensed.lift(last.points), last.energies, last.rms, condensed.lift(vectors[:, :1].T))
-    return Climb(*whole, values[:1], last.status)
 
 
 def _climbed(

@@ -109,8 +109,7 @@ def run(energy: Energy, options: Exploration, job: Job) -> Outcome:
     elif job.kind == "connect":
         _connect(search, options, job)
     else:
-        midway = job.kind == "climb_from_moves"
-        search.climb(*_climbing_starts(energy, options, job, generator), midway=midway)
+        search.climb(*_climbing_starts(energy, options, job, generator))
     seconds = time.perf_counter() - begin
     return Outcome(job.kind, job.seed, search.minima, search.crossings, job.searched, dict(search.counts), seconds)
 

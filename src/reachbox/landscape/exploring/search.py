@@ -15,7 +15,6 @@ from reachbox.landscape.condensed.condensed_search import (
     climb_condensed,
     condensed_descents,
     condensed_ends,
-    follow_condensed,
 )
 from reachbox.landscape.condensed.smoothing import Smoothing, follow_minima, follow_state
 from reachbox.landscape.descent.minimise import Minimiser, Quench, Status, minimise
@@ -123,12 +122,9 @@ class Search:
         self.counts["converged"] += int(quench.converged.sum())
         self.minima += [found for found in self._found_minima(quench) if found is not None]
 
-    def climb(self, starts: Array, guesses: Array, midway: bool = False) -> None:
-        """Climb from each start, and walk down both sides of every new transition state that is reached.
-
-        `midway` promises that starts lie between minima and guesses point from one to the other.
-        """
-        end = self._followed_up(starts, guesses) if midway and self._condensing else self._climbed(starts, guesses)
+    def climb(self, starts: Array, guesses: Array) -> None:
+        """Climb from each start, and walk down both sides of every new transition state that is reached."""
+        end = self._climbed(starts, guesses)
         self.counts["searches"] += len(starts)
         self.counts["converged"] += int(end.converged.sum())
         states, rows = self._new_states(end)
@@ -149,11 +145,6 @@ class Search:
             return climb(self.energy, starts, guesses, self.options.following)
         newton = replace(self._condensing.newton, rms=self.options.minimiser.rms)
         return climb_condensed(self._network, starts, guesses, self.options.following, newton)
-
-    def _followed_up(self, starts: Array, directions: Array) -> Climb:
-        assert self._condensing is not None
-        newton = replace(self._condensing.newton, rms=self.options.minimiser.rms)
-        return follow_condensed(self._network, starts, directions, replace(self._condensing, newton=newton))
 
     def _ends(self, states: Array, modes: Array) -> tuple[Quench, Quench]:
         longest = self.options.following.tangent.max_step
