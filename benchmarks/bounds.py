@@ -7,29 +7,22 @@ from __future__ import annotations
 
 import os
 import platform
-import re
-import resource
-import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from ctypes import CDLL
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from json import dumps as to_json
 from math import inf
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
 from pathlib import Path
-from statistics import median
 from textwrap import fill
-from time import perf_counter, process_time
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
-import numpy as np
 import torch
 import typer
+from measuring import Peak, Tasks, Timing, peak, timings
+from subjects import OURS, PASSES, PEERS, SUBJECTS, available, backward, forward
+from tables import digits, machine, say, titled, write_results
 from torch import Tensor
 from workloads import WORKLOADS, Problem, accuracy, load_data, operations, problem, trained
 
@@ -38,83 +31,11 @@ from reachbox.data.download import cache_folder
 from reachbox.training import PRESETS
 from reachbox.training.objectives import Objective, Plain, Robust, Sensitivity
 
-OURS = "reachbox"
 WIDTH_LIMIT, GRADIENT_LIMIT = 1e-5, 1e-4
-TURN = 0.25  # seconds: a turn is as many calls as fit, at least one
-SLOW, SLOW_TURNS = 2.0, 3  # a subject whose call takes longer than SLOW seconds has so many turns
 GEMM = 1024
 TRAINING_STEP = "training-step"
 CACHE = cache_folder() / "benchmarks"
-MARKERS = ("<!-- results: written by bounds.py --record -->", "<!-- end of results -->")
-
-Tasks: TypeAlias = dict[tuple[str, str], Callable[[], object]]
-"""What is timed, by the pass and by who makes it."""
-
-Widths: TypeAlias = Callable[[], Tensor]
-"""One call: the width of every output, `(batch, outputs)`, with everything that must be made anew for a new batch."""
-
-
-def reachbox_widths(given: Problem) -> Widths:
-    """Ours, by the public call."""
-    network = rb.Network.from_module(given.module, given.x)
-    return lambda: rb.reach(network, rb.Box.around(given.x, given.radius), "dual", dtype=given.x.dtype).width
-
-
-def convex_adversarial_widths(given: Problem) -> Widths:
-    """Kolter and Wong's code. It takes radii that differ between features as limits of the input only."""
-    from convex_adversarial import DualNetwork
-
-    outputs = given.module[-1].out_features
-    eye = torch.eye(outputs, dtype=given.x.dtype).expand(len(given.x), -1, -1).contiguous()
-    largest = given.radius.max().item()
-
-    def widths() -> Tensor:
-        if bool((given.radius == largest).all()):
-            dual = DualNetwork(given.module, given.x, largest)
-        else:
-            limits = {"input_l": given.x - given.radius, "input_u": given.x + given.radius}
-            dual = DualNetwork(given.module, given.x, 2 * largest, bounded_input=True, **limits)
-        return -dual(-eye) - dual(eye)
-
-    return widths
-
-
-def auto_lirpa_widths(given: Problem) -> Widths:
-    """auto_LiRPA's backward bounds with parallel lines, its graph made once."""
-    from auto_LiRPA import BoundedModule, BoundedTensor, PerturbationLpNorm
-
-    module = BoundedModule(given.module, given.x, bound_opts={"activation_bound_option": "same-slope"})
-
-    def widths() -> Tensor:
-        region = PerturbationLpNorm(norm=torch.inf, x_L=given.x - given.radius, x_U=given.x + given.radius)
-        lower, upper = module.compute_bounds(x=(BoundedTensor(given.x, region),), method="CROWN")
-        return upper - lower
-
-    return widths
-
-
-SUBJECTS: dict[str, Callable[[Problem], Widths]] = {
-    OURS: reachbox_widths,
-    "convex-adversarial": convex_adversarial_widths,
-    "auto_LiRPA": auto_lirpa_widths,
-}
-PEERS = {"convex-adversarial": "convex_adversarial", "auto_LiRPA": "auto_LiRPA"}  # and what is imported
 PEER_COLUMNS = ("K&W", "ratio", "LiRPA", "ratio")
-
-
-@torch.no_grad()
-def forward(widths: Widths, given: Problem) -> Tensor:
-    return widths()
-
-
-def backward(widths: Widths, given: Problem) -> Tensor:
-    """The gradient of the summed log widths to all parameters, in one vector; a forward pass is part of it."""
-    loss = widths().log().sum()
-    parts = torch.autograd.grad(loss, list(given.module.parameters()), allow_unused=True, materialize_grads=True)
-    return torch.cat([part.flatten() for part in parts])
-
-
-PASSES = {"forward": forward, "forward + backward": backward}
 
 
 # Equality
@@ -159,125 +80,7 @@ def computed(subject: str, given: Problem) -> tuple[Tensor, Tensor]:
     return forward(widths, given).double(), backward(widths, given).double()
 
 
-# Memory
-
-
-@dataclass(frozen=True)
-class Peak:
-    """Memory that one forward + backward needs above what the process held before, or why there is no number."""
-
-    workload: str
-    subject: str
-    mebibytes: float | None = None
-    failure: str = ""
-
-
-def peak(name: str, subject: str, folder: Path, patience: int) -> Peak:
-    """Measured in a fresh process, which ends after `patience` seconds of computing."""
-    context = get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=measure_peak, args=(name, subject, folder, patience, sys.path, sender))
-    process.start()
-    sender.close()
-    try:
-        found: Peak = receiver.recv()
-    except EOFError:
-        process.join()
-        is_slow = process.exitcode == -signal.SIGXCPU
-        reason = f"more than {patience} s of processor time" if is_slow else f"exit code {process.exitcode}"
-        return Peak(name, subject, failure=reason)
-    process.join()
-    return found
-
-
-def measure_peak(name: str, subject: str, folder: Path, patience: int, path: list[str], sender: Connection) -> None:
-    """The fresh process: everything is loaded and compiled on one sample of a tiny box, then the peak is counted anew.
-
-    Linux resets the peak of the resident set when 5 is written to `clear_refs`. Half of the free memory is the limit.
-    """
-    sys.path[:] = path
-    torch.set_num_threads(1)
-    given = problem(WORKLOADS[name], folder)
-    small = replace(given, x=given.x[:1], radius=given.radius / 1000)
-    backward(SUBJECTS[subject](small), small)
-    CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")
-    limit(resource.RLIMIT_AS, memory("/proc/meminfo", "MemAvailable") * 1024 // 2)
-    limit(resource.RLIMIT_CPU, int(process_time()) + patience)
-    before = memory("/proc/self/status", "VmRSS")
-    try:
-        backward(SUBJECTS[subject](given), given)
-        sender.send(Peak(name, subject, (memory("/proc/self/status", "VmHWM") - before) / 1024))
-    except (RuntimeError, MemoryError) as error:
-        reason = "more than half of the free memory" if "allocate" in str(error) else str(error).splitlines()[0]
-        sender.send(Peak(name, subject, failure=reason))
-
-
-def limit(kind: int, value: int) -> None:
-    resource.setrlimit(kind, (value, resource.getrlimit(kind)[1]))
-
-
-def memory(file: str, entry: str) -> int:
-    """An entry of one of Linux's tables, in KiB."""
-    found = re.search(rf"^{entry}:\s+(\d+) kB", Path(file).read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1])
-
-
-# Time
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Milliseconds of one call: median and quartiles over `calls`, and the median by the clock on the wall."""
-
-    workload: str
-    threads: int
-    passes: str
-    subject: str
-    milliseconds: float
-    lower_quartile: float
-    upper_quartile: float
-    wall_milliseconds: float
-    calls: int
-
-
-def timings(name: str, threads: int, tasks: Tasks, rounds: int) -> list[Timing]:
-    """The workload's tasks with that many threads: processor time for one thread, wall-clock time for more."""
-    torch.set_num_threads(threads)
-    found = []
-    for (passes, subject), calls in interleaved(tasks, rounds).items():
-        wall, processor = zip(*calls, strict=True)
-        seconds = processor if threads == 1 else wall
-        low, middle, high = (1e3 * float(quartile) for quartile in np.quantile(seconds, (0.25, 0.5, 0.75)))
-        found.append(Timing(name, threads, passes, subject, middle, low, high, 1e3 * median(wall), len(calls)))
-    return found
-
-
-def interleaved(tasks: Tasks, rounds: int) -> dict[tuple[str, str], list[tuple[float, float]]]:
-    """The seconds of every call: the tasks take turns, round by round, after one call each that does not count."""
-    first = {name: timed(task) for name, task in tasks.items()}
-    calls: dict[tuple[str, str], list[tuple[float, float]]] = {name: [] for name in tasks}
-    for number in range(rounds):
-        for name, task in tasks.items():
-            every = -(-rounds // SLOW_TURNS) if min(first[name]) > SLOW else 1
-            if number % every == 0:
-                calls[name] += turn(task)
-    return calls
-
-
-def turn(task: Callable[[], object]) -> list[tuple[float, float]]:
-    calls = [timed(task)]
-    while sum(wall for wall, _ in calls) + calls[-1][0] < TURN:
-        calls.append(timed(task))
-    return calls
-
-
-def timed(task: Callable[[], object]) -> tuple[float, float]:
-    """Seconds by the clock on the wall, and of all processors together."""
-    wall, processor = perf_counter(), process_time()
-    task()
-    return perf_counter() - wall, process_time() - processor
+# Tasks
 
 
 def bound_tasks(given: Problem, subjects: Sequence[str]) -> Tasks:
@@ -392,34 +195,8 @@ class Record:
             yield titled(title, header, list(rows.values()))
 
 
-def digits(value: float | None) -> str:
-    """Three digits."""
-    return "" if value is None else f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def ratio_cells(peer: float | None, ours: float | None) -> tuple[str, str]:
     return (digits(peer), f"{peer / ours:.1f}x" if peer is not None and ours else "")
-
-
-def titled(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A Markdown table below its title."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
-    sizes = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ["| " + " | ".join(map(str.ljust, row, sizes)) + " |" for row in cells]
-    rule = "|" + "|".join("-" * (size + 2) for size in sizes) + "|"
-    return "\n".join([f"{title}:", "", lines[0], rule, *lines[1:]])
-
-
-def machine() -> dict[str, object]:
-    """What the figures depend on; nothing that names the machine."""
-    found = re.search(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
-    processor = found[1] if found else platform.processor()
-    return {
-        "processor": processor,
-        "architecture": platform.machine(),
-        "cores": os.cpu_count(),
-        "memory_gib": memory("/proc/meminfo", "MemTotal") / 2**20,
-    }
 
 
 def versions(peers: Sequence[str]) -> dict[str, str]:
@@ -430,14 +207,6 @@ def versions(peers: Sequence[str]) -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = getattr(sys.modules.get(package), "__version__", "from source")
     return found
-
-
-def record_in_readme(text: str) -> None:
-    """Replaces what stands between the markers of `README.md`."""
-    readme = Path(__file__).with_name("README.md")
-    head, rest = readme.read_text().split(MARKERS[0])
-    tail = rest.split(MARKERS[1])[1]
-    readme.write_text(f"{head}{MARKERS[0]}\n\n{text}\n{MARKERS[1]}{tail}")
 
 
 # Command
@@ -455,46 +224,28 @@ class Plan:
 
     def run(self, names: Sequence[str]) -> Record:
         torch.set_num_threads(max(self.threads))
-        record = Record(
+        found = Record(
             datetime.now(UTC).date().isoformat(), machine(), round(os.getloadavg()[0], 1), versions(self.peers)
         )
         for name in names:
-            tasks = training_tasks(self.folder) if name == TRAINING_STEP else self.prepared(name, record)
+            tasks = training_tasks(self.folder) if name == TRAINING_STEP else self.prepared(name, found)
             for threads in self.threads:
                 say(f"{name}: time, {threads} threads")
-                record.timings.extend(timings(name, threads, tasks, self.rounds))
-        return record
+                found.timings.extend(timings(name, threads, tasks, self.rounds))
+        return found
 
-    def prepared(self, name: str, record: Record) -> Tasks:
+    def prepared(self, name: str, into: Record) -> Tasks:
         """What is to be timed on a workload; memory, which also tells who is too slow, and equality are recorded."""
         given = problem(WORKLOADS[name], self.folder)
-        record.accuracies[name] = accuracy(WORKLOADS[name].network, given.module)
+        into.accuracies[name] = accuracy(WORKLOADS[name].network, given.module)
         say(f"{name}: memory")
         peaks = [peak(name, subject, self.folder, self.patience) for subject in (OURS, *self.peers)]
-        record.peaks.extend(peaks)
+        into.peaks.extend(peaks)
         able = [found.subject for found in peaks if found.subject != OURS and not found.failure]
         say(f"{name}: equality")
-        record.differences.extend(differences(name, given, able))
-        record.operations[name] = operations(given)
+        into.differences.extend(differences(name, given, able))
+        into.operations[name] = operations(given)
         return bound_tasks(given, [OURS, *able])
-
-
-def available(auto_lirpa: Path | None) -> list[str]:
-    """The peers that can be imported; the others are named on standard error."""
-    if auto_lirpa is not None:
-        sys.path.append(str(auto_lirpa.resolve()))
-    peers = []
-    for peer, module in PEERS.items():
-        try:
-            import_module(module)
-            peers.append(peer)
-        except ImportError as error:
-            say(f"{peer} is left out: {error}; README.md beside this script tells how to install it")
-    return peers
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def main(
@@ -518,7 +269,7 @@ def main(
     if json is not None:
         json.write_text(to_json(asdict(found), indent=1) + "\n")
     if record:
-        record_in_readme(found.text)
+        write_results(found.text, "bounds.py")
     wrong = [difference for difference in found.differences if difference.subject == OURS and not difference.is_equal]
     for difference in wrong:
         say(f"{difference.workload}: ours in {difference.precision} differs from {difference.peer}")

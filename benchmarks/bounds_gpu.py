@@ -16,14 +16,15 @@ from typing import Annotated
 
 import torch
 import typer
-from bounds import CACHE, PASSES, backward, digits, forward, reachbox_widths, titled
+from bounds import CACHE
+from subjects import PASSES, backward, forward, reachbox_widths
+from tables import digits, titled, write_results
 from torch import Tensor
 from workloads import WORKLOADS, Problem, load_data, problem, trained
 
 import reachbox as rb
 from reachbox.training import Jacobian, Objective, Plain, Robust, Sensitivity, Settings, Spectral, train
 
-MARKERS = ("<!-- results: written by bounds_gpu.py --record-from -->", "<!-- end of results of bounds_gpu.py -->")
 SECONDS = 1.0  # that each figure is measured for
 STEPS, EPOCHS, BATCH = 60, 4, 50
 
@@ -160,14 +161,6 @@ def training_steps(folder: Path) -> dict[str, float]:
     return found
 
 
-def record_in_readme(text: str) -> None:
-    """Replaces what stands between the markers of `README.md`."""
-    readme = Path(__file__).with_name("README.md")
-    head, rest = readme.read_text().split(MARKERS[0])
-    tail = rest.split(MARKERS[1])[1]
-    readme.write_text(f"{head}{MARKERS[0]}\n\n{text}\n{MARKERS[1]}{tail}")
-
-
 def measured(names: list[str], folder: Path) -> Record:
     """The whole run."""
     versions = {"reachbox": rb.__version__, "torch": torch.__version__}
@@ -195,7 +188,7 @@ def main(
 ) -> None:
     """The dual bound and training steps on a GPU. MNIST is found through REACHBOX_DATA."""
     if record_from is not None:
-        record_in_readme(loaded(record_from).text)
+        write_results(loaded(record_from).text, "bounds_gpu.py")
         return
     if not torch.cuda.is_available():
         raise typer.BadParameter("a CUDA device is needed, none is there")

@@ -19,8 +19,8 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from bounds import digits, machine, say, titled
 from exact import OURS, versions
+from tables import digits, machine, say, titled, write_results
 from workloads import RECIPES, Recipe, accuracy, load_data, trained
 
 import reachbox as rb
@@ -32,7 +32,6 @@ from reachbox.reach.encoding.ranges import unit_ranges
 from reachbox.reach.program import lower
 from reachbox.solvers.problem import LinearProgram, Optimum
 
-MARKERS = ("<!-- results: written by branching.py --record -->", "<!-- end of results of branching.py -->")
 GAP, WIDE_GAP, LIMIT = 1e-3, 1e-2, 60.0
 """What all may leave at eps .02, ours at eps .05, and the seconds that a problem may take."""
 SLACK = 1e-6
@@ -209,9 +208,7 @@ def main(
     if json is not None:
         json.write_text(to_json([asdict(row) for row in rows], indent=1) + "\n")
     if record:
-        readme = Path(__file__).with_name("README.md")
-        before, rest = readme.read_text().split(MARKERS[0])
-        readme.write_text(f"{before}{MARKERS[0]}\n\n{text}\n{MARKERS[1]}{rest.split(MARKERS[1])[1]}")
+        write_results(text, "branching.py")
     if any(row.largest_contradiction > SLACK for row in rows):
         raise typer.Exit(1)
 

@@ -23,7 +23,7 @@ from typing import Annotated, Any, TypeAlias
 import numpy as np
 import torch
 import typer
-from bounds import digits, machine, titled
+from tables import digits, machine, titled, write_results
 from torch import Tensor, nn
 
 import reachbox as rb
@@ -42,7 +42,6 @@ ENGINES = {"HiGHS": ("highs", "Highs"), "Gurobi": ("gurobi", "Gurobi")}
 MARABOU = "Marabou"
 TOLERANCE, MARABOUS_TOLERANCE = 1e-6, 2e-4
 BY_INTERVALS = ", M by intervals"
-MARKERS = ("<!-- results: written by exact.py --record -->", "<!-- end of results of exact.py -->")
 OURS = "reachbox"
 OUR_TURN = 5  # problems of the others between two turns of ours
 
@@ -298,14 +297,6 @@ def versions(names: Sequence[str]) -> dict[str, str]:
     return {name: version(package) for name, package in packages.items()}
 
 
-def record_in_readme(text: str) -> None:
-    """Replaces what stands between the markers of `README.md`."""
-    readme = Path(__file__).with_name("README.md")
-    head, rest = readme.read_text().split(MARKERS[0])
-    tail = rest.split(MARKERS[1])[1]
-    readme.write_text(f"{head}{MARKERS[0]}\n\n{text}\n{MARKERS[1]}{tail}")
-
-
 def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
@@ -339,7 +330,7 @@ def main(
     if json is not None:
         json.write_text(to_json(asdict(found), indent=1) + "\n")
     if record:
-        record_in_readme(found.text)
+        write_results(found.text, "exact.py")
     wrong = [comparison for comparison in found.comparisons if not comparison.is_equal]
     for comparison in wrong:
         say(f"sigma {comparison.sigma}: {comparison.solver} differs by {comparison.largest_difference:.2e}")

@@ -19,7 +19,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from bounds import digits, machine, titled
+from tables import digits, machine, titled, write_results
 
 from reachbox.data import load
 from reachbox.landscape import (
@@ -36,7 +36,6 @@ from reachbox.landscape import (
 
 WIDTHS, L2, TOLERANCE = (4, 25, 25, 25, 3), 1e-3, 1e-5
 LJ7_MINIMA = (-16.505384, -15.935043, -15.593211, -15.533060)
-MARKERS = ("<!-- results: written by landscape.py --record -->", "<!-- end of results of landscape.py -->")
 HERE = Path(__file__).parent
 
 
@@ -154,14 +153,6 @@ def _ratio(rate: float, peer: Measured, found: int) -> str:
     return f"{rate / peer.a_minute(found):.0f}x" if found else f"> {rate / peer.a_minute(1):.0f}x"
 
 
-def record_in_readme(text: str) -> None:
-    """Replaces what stands between the markers of `README.md`."""
-    readme = HERE / "README.md"
-    head, rest = readme.read_text().split(MARKERS[0])
-    tail = rest.split(MARKERS[1])[1]
-    readme.write_text(f"{head}{MARKERS[0]}\n\n{text}\n{MARKERS[1]}{tail}")
-
-
 def main(
     topsearch_python: Annotated[Path | None, typer.Option(help="Python of an environment with topsearch")] = None,
     seconds: Annotated[float, typer.Option(help="processor seconds for each program and problem")] = 120.0,
@@ -183,7 +174,7 @@ def main(
     if out is not None:
         out.write_text(json.dumps({"limit": top, "found": [asdict(one) for one in found]}, indent=1) + "\n")
     if record:
-        record_in_readme(text)
+        write_results(text, "landscape.py")
 
 
 if __name__ == "__main__":

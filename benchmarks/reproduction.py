@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from tables import write_results
 
 from reachbox.report import Section, Table
 from reachbox.studies.chapter import Chapter, Request
@@ -19,7 +20,6 @@ from reachbox.studies.chapters import CHAPTERS
 
 NAMES = ("table1", "table2", "table3", "tradeoff", "fig6")
 DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "reproduction.md"
-MARKERS = ("<!-- results: written by benchmarks/reproduction.py --record -->", "<!-- end of results -->")
 LEFT_OUT = ("Figures ",)  # a page shows them; without their pictures they say nothing
 
 
@@ -62,9 +62,7 @@ def main(
     if not record:
         print(text)
         return
-    head, rest = DOCUMENT.read_text(encoding="utf-8").split(MARKERS[0])
-    tail = rest.split(MARKERS[1])[1]
-    DOCUMENT.write_text(f"{head}{MARKERS[0]}\n\n{text}\n\n{MARKERS[1]}{tail}", encoding="utf-8")
+    write_results(text, "reproduction.py", DOCUMENT)
 
 
 if __name__ == "__main__":

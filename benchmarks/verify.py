@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import os
-import platform
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -21,13 +20,12 @@ from typing import Annotated
 
 import torch
 import typer
+from tables import machine, write_results
 
 import reachbox as rb
 from reachbox.verify import onnx_judge
 
 WORDS = {"holds": "unsat", "unsat": "unsat", "violated": "sat", "sat": "sat"}
-README = Path(__file__).with_name("README.md")
-BEGIN, END = "<!-- results: written by verify.py --record -->", "<!-- end of results of verify.py -->"
 Key = tuple[str, str]
 
 
@@ -100,15 +98,6 @@ def summary(name: str, results: list[Result], threads: int) -> str:
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
-def processor() -> str:
-    """The processor's name, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.machine()
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-
-
 def record(rows: list[str]) -> None:
     """Rewrites the results in the README beside this file."""
     header = (
@@ -116,12 +105,10 @@ def record(rows: list[str]) -> None:
         "| longest s | processor s | reading s |\n" + "|---" * 12 + "|"
     )
     load = os.getloadavg()[0]
-    told = (
-        f"{date.today()}; {processor()}, {os.cpu_count()} cores; load {load:.1f} at the end. reachbox {rb.__version__}."
-    )
-    text = README.read_text()
-    before, after = text.split(BEGIN)[0], text.split(END)[1]
-    README.write_text(f"{before}{BEGIN}\n\n{told}\n\n{header}\n" + "\n".join(rows) + f"\n\n{END}{after}")
+    on = machine()
+    told = f"{date.today()}; {on['processor']}, {on['cores']} cores; load {load:.1f} at the end. "
+    told += f"reachbox {rb.__version__}."
+    write_results("\n".join([told, "", header, *rows]), "verify.py")
 
 
 def main(
