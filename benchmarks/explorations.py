@@ -38,6 +38,8 @@ from reachbox.studies.refinement import Refined, refine
 WIDTHS, L2 = (4, 25, 25, 25, 3), 1e-3
 LOOK = 5.0
 """Seconds between two counts of the states that join distinct minima."""
+REFINED = 100
+"""How many of the points found as published are asked to converge."""
 
 
 @dataclass(frozen=True)
@@ -138,10 +140,11 @@ def survival(found: Sequence[Found]) -> Iterator[str]:
 
 
 def refined(paper: Survey) -> Iterator[Refined]:
-    """What becomes of the points found as published when they are asked to converge."""
+    """What becomes of points found as published, one in so many by energy, when they are asked to converge."""
     energy = TASKS[0].landscape.energy
     assert isinstance(energy, PerceptronEnergy)
-    return refine(energy, np.stack([minimum.found.point for minimum in paper.minima]))
+    chosen = paper.minima[:: max(1, len(paper.minima) // REFINED)][:REFINED]
+    return refine(energy, np.stack([minimum.found.point for minimum in chosen]))
 
 
 def main(

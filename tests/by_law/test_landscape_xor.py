@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from reachbox.landscape import Database, Exploration, PerceptronEnergy, Searching, Tanh, explore, inertia
+from reachbox.landscape import Database, Exploration, PerceptronEnergy, Searching, Tanh, explore, inertia, landscape_of
 
 INPUTS, LABELS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([0, 1, 1, 0])
 JOBS = 24
@@ -38,6 +39,23 @@ def test_explorations_with_different_seeds_agree(tmp_path: Path) -> None:
         assert minima == pytest.approx([0.519017, 0.563285, 0.625206, 0.693147], abs=1e-6)
         expected = [0.639127, 0.649610, 0.656574, 0.669472, 0.683374, 0.694244, 0.695729, 0.707567]
         assert states == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(("l2", "minima", "states"), [(0.003, 5, 15), (0.01, 3, 12)])
+def test_three_units_too(tmp_path: Path, l2: float, minima: int, states: int) -> None:
+    found = []
+    for seed in (0, 1, 2):
+        landscape = landscape_of(network(3, l2), seed=seed)
+        with Database(tmp_path / f"{seed}.db", landscape.energy.describe()) as database:
+            for progress in explore(landscape.energy, database, landscape.exploration):
+                if progress.attempts == 100:
+                    break
+            points = database.minima(), database.transition_states()
+        found.append([np.array([point.found.energy for point in part]) for part in points])
+    for part, other in product(found, found):
+        assert [len(part[0]), len(part[1])] == [minima, states]
+        assert all(np.abs(one - two).max(initial=0) < 1e-6 for one, two in zip(part, other, strict=True))
 
 
 def test_minima_become_fewer_as_l2_grows(tmp_path: Path) -> None:

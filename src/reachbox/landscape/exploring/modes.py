@@ -10,7 +10,7 @@ from reachbox.landscape.condensed.condense import is_condensable
 from reachbox.landscape.condensed.smoothing import smoothed
 from reachbox.landscape.energy import Energy, PerceptronEnergy, ReLU
 from reachbox.landscape.exploring.jobs import Exploration, Kind
-from reachbox.landscape.exploring.search import Searching
+from reachbox.landscape.exploring.search import WORTH_CONDENSING, Searching
 
 
 class Mode(StrEnum):
@@ -23,6 +23,7 @@ class Mode(StrEnum):
 
 CLIMBING: tuple[Kind, ...] = ("quench", "climb_from_minima", "climb_from_minima", "climb_from_minima")
 MOVING: tuple[Kind, ...] = ("quench", *("climb_from_moves",) * 7)
+EVERY_WAY: tuple[Kind, ...] = ("quench", "climb_from_minima", "climb_from_random", "climb_from_moves", "connect")
 KICKING: tuple[Kind, ...] = ("quench", "kick", "kick", "kick")
 WIDE_BEND = 0.1
 RMS = {Mode.SMOOTH: 1e-7, Mode.SMOOTHED: 1e-7, Mode.PAPER: 1e-3}
@@ -63,10 +64,18 @@ def landscape_of(
     if mode is Mode.SMOOTHED:
         return _smoothed(network, 1e-3 if width is None else width, rms, seed)
     searching = Searching.for_networks(rms) if mode is Mode.SMOOTH else Searching.as_published(rms)
-    climbing = MOVING if is_condensable(network) else CLIMBING
-    kinds: tuple[Kind, ...] = climbing if mode is Mode.SMOOTH else ("quench",)
-    batch = 8 if mode is Mode.SMOOTH else 32
+    kinds, batch = _climbing(network) if mode is Mode.SMOOTH else (("quench",), 32)
     return Landscape(network, Exploration(seed=seed, batch=batch, kinds=kinds, searching=searching), mode)
+
+
+def _climbing(network: Energy) -> tuple[tuple[Kind, ...], int]:
+    """How transition states of a smooth loss are looked for, and how many searches are a job.
+
+    A small network is searched in every way there is; in a large one climbs along moves find most.
+    """
+    if not is_condensable(network):
+        return CLIMBING, 8
+    return (EVERY_WAY, 64) if network.dimension <= WORTH_CONDENSING else (MOVING, 8)
 
 
 def _smoothed(network: Energy, width: float, rms: float, seed: int) -> Landscape:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 
@@ -69,13 +70,11 @@ def _rows_of(batch: Batch, room: Room, top: int, last: int, sample: int) -> Rows
 def _radii_of_share(
     batch: Batch, top: int, blocks: Array, units: Array, scratch: Array, found: Array, share: tuple[int, int]
 ) -> None:
-    """`radii_of_rows` for one thread's share of the blocks: every so many from a first one on."""
-    if share[0] >= len(blocks):
-        return
+    """`radii_of_rows` for one thread's share of the blocks, from a first one to before another."""
     last = top + (blocks[0, POSITION] >= 0)
     room, sample = _room(batch, last, top, scratch), blocks[share[0], SAMPLE]
     rows = _rows_of(batch, room, top, last, sample)
-    for number in range(share[0], len(blocks), share[1]):
+    for number in range(share[0], share[1]):
         block = blocks[number]
         if block[SAMPLE] != sample:
             sample = block[SAMPLE]
@@ -88,19 +87,17 @@ def _radii_of_share(
 @compiled
 def _gradients_of_share(
     batch: Batch, top: int, blocks: Array, units: Array, scratch: Array, of_found: Array, into: Gradients,
-    share: tuple[int, int],
+    share: tuple[int, int], thread: int,
 ) -> None:  # fmt: skip
     """`gradients_of_radii` for one thread's share of the blocks."""
-    if share[0] >= len(blocks):
-        return
-    last, me = top + (blocks[0, POSITION] >= 0), share[0]
-    room, sample = _room(batch, last, top, scratch), blocks[me, SAMPLE]
-    rows, own = _rows_of(batch, room, top, last, sample), _gradients_of(into, me, sample)
-    for number in range(me, len(blocks), share[1]):
+    last = top + (blocks[0, POSITION] >= 0)
+    room, sample = _room(batch, last, top, scratch), blocks[share[0], SAMPLE]
+    rows, own = _rows_of(batch, room, top, last, sample), _gradients_of(into, thread, sample)
+    for number in range(share[0], share[1]):
         block = blocks[number]
         if block[SAMPLE] != sample:
             sample = block[SAMPLE]
-            rows, own = _rows_of(batch, room, top, last, sample), _gradients_of(into, me, sample)
+            rows, own = _rows_of(batch, room, top, last, sample), _gradients_of(into, thread, sample)
         descend(rows, room, top, block, units)
         clear(room.of_rows, 0)
         for lane in range(block[COUNT]):
@@ -124,11 +121,10 @@ def radii_of_rows(batch: Batch, top: int, blocks: Array, units: Array, scratch: 
     Units of layer `top + 1` start at level `top`, an objective's rows at the output, level `top`. `units` is each row's
     channel, or its number in the objective. `scratch` is `(threads, ...)`; see `compiled.scratch_for`.
     """
-    threads = len(scratch)
     _in_threads(
-        threads,
-        lambda thread: _radii_of_share(batch, top, blocks, units, scratch[thread], found, (thread, threads)),
-    )
+        len(scratch), len(blocks),
+        lambda thread, share: _radii_of_share(batch, top, blocks, units, scratch[thread], found, share),
+    )  # fmt: skip
 
 
 def gradients_of_radii(
@@ -138,19 +134,24 @@ def gradients_of_radii(
 
     Every block is carried down again, then its gradient up: nothing is kept from the forward pass.
     """
-    threads = len(scratch)
     _in_threads(
-        threads,
-        lambda thread: _gradients_of_share(
-            batch, top, blocks, units, scratch[thread], of_found, into, (thread, threads)
+        len(scratch), len(blocks),
+        lambda thread, share: _gradients_of_share(
+            batch, top, blocks, units, scratch[thread], of_found, into, share, thread
         ),
-    )
+    )  # fmt: skip
 
 
-def _in_threads(threads: int, work: Callable[[int], None]) -> None:
-    """`work` for each thread's number, side by side: compiled code does not hold the interpreter's lock."""
-    if threads == 1:
-        work(0)
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(work, range(threads)))
+def _in_threads(threads: int, blocks: int, work: Callable[[int, tuple[int, int]], None]) -> None:
+    """`work` for each thread's number and share, side by side: compiled code does not hold the interpreter's lock.
+
+    Shares are neighbouring blocks, so that few samples are met by two threads, and the same for every call.
+    """
+    ends = [blocks * thread // threads for thread in range(threads + 1)]
+    shares = [(thread, share) for thread, share in enumerate(pairwise(ends)) if share[0] < share[1]]
+    with ThreadPoolExecutor(max(1, len(shares) - 1)) as pool:
+        others = [pool.submit(work, *share) for share in shares[1:]]
+        for share in shares[:1]:
+            work(*share)
+        for other in others:
+            other.result()
