@@ -71,7 +71,7 @@ def test_what_is_there_is_shown_drawn_and_exported(run: Run, tmp_path: Path) -> 
     assert (code, err) == (0, "")
     assert max(map(len, out.splitlines())) <= 80
     assert "transition states" in out
-    assert "climb_from_moves" in out
+    assert "climb_from_minima" in out
     page = (tmp_path / "pictures" / "index.html").read_text()
     assert page.count('role="img"') == 8  # four figures, wide and narrow
     names = {"minima", "network", "energies", "progress"}
