@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from reachbox.checks import all_finite, demand, together
+from reachbox.checks import all_finite, demand, is_seen_finite, together
 from reachbox.errors import InputError
 
 ArrayLike: TypeAlias = "Tensor | npt.NDArray[np.generic] | float | Sequence[ArrayLike]"
@@ -26,7 +26,8 @@ def as_tensor(values: ArrayLike, name: str, like: Tensor | None = None) -> Tenso
             tensor = torch.as_tensor(np.asarray(values, dtype=np.float64))
         except (TypeError, ValueError) as error:
             raise InputError(f"{name}: numbers in a rectangular array are needed, found {error}") from None
-    demand(all_finite(tensor), lambda: InputError(f"{name}: every entry must be finite, found NaN or infinity"))
+    if not is_seen_finite(tensor):
+        demand(all_finite(tensor), lambda: InputError(f"{name}: every entry must be finite, found NaN or infinity"))
     return tensor if like is None else tensor.to(device=like.device, dtype=like.dtype)
 
 

@@ -16,21 +16,23 @@ Check: TypeAlias = tuple[Tensor, Callable[[], Exception]]
 _waiting: ContextVar[list[Check] | None] = ContextVar("waiting", default=None)
 
 
-def demand(holds: Tensor | bool, otherwise: Callable[[], Exception]) -> None:
+def demand(holds: Tensor, otherwise: Callable[[], Exception]) -> None:
     """Raises `otherwise()` unless `holds`, a bool of one element; on a GPU not before the end of `together`."""
     waiting = _waiting.get()
-    if waiting is not None and isinstance(holds, Tensor) and holds.is_cuda:
+    if waiting is not None and holds.is_cuda:
         waiting.append((holds, otherwise))
     elif not bool(holds):
         raise otherwise()
 
 
-def all_finite(tensor: Tensor) -> Tensor | bool:
-    """Whether every entry is a number, neither NaN nor infinite; a bool, or one element on a GPU, in few operations."""
-    values = tensor.detach()
-    if not values.is_cuda and isfinite(values.sum().item()):  # one entry that is no number makes the sum none
-        return True
-    return (values.abs() < torch.inf).all()
+def all_finite(tensor: Tensor) -> Tensor:
+    """Whether every entry is a number, neither NaN nor infinite; bool of one element, in few operations."""
+    return (tensor.detach().abs() < torch.inf).all()
+
+
+def is_seen_finite(*tensors: Tensor) -> bool:
+    """The same seen from sums, which one entry that is no number spoils; False on a GPU, and where a sum overflows."""
+    return all(not tensor.is_cuda and isfinite(tensor.detach().sum().item()) for tensor in tensors)
 
 
 @contextmanager

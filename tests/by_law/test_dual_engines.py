@@ -95,6 +95,21 @@ def test_small_dense_networks_have_the_same_bounds_and_gradients(radius: float) 
         torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
 
 
+def test_a_large_batch_of_a_small_network_is_its_parts() -> None:
+    torch.manual_seed(0)
+    module = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 2)).double()
+    count = 286
+    box, rows = (
+        rb.Box.around(torch.randn(count, 3).double().requires_grad_(), 0.3),
+        torch.randn(count, 4, 2, dtype=torch.float64),
+    )
+    whole, plain = (
+        bounds(module, box, engine, rows.clone().requires_grad_(), torch.float64) for engine in ("compiled", "graph")
+    )
+    for one, other in zip(whole, plain, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_threads_and_precision_change_little(threads: int) -> None:
     module = nn.Sequential(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from reachbox.checks import all_finite, demand
+from reachbox.checks import all_finite, demand, is_seen_finite
 from reachbox.errors import InputError
 from reachbox.network.operators import Operator, Shape, Source, resolve
 
@@ -123,6 +123,8 @@ class Network:
     def check_weights(self) -> None:
         """Raises `InputError` for a weight that is NaN or infinite."""
         weights = [(node, name, source) for node in self.nodes for name, source in node.operator.sources().items()]
+        if is_seen_finite(*(resolve(source) for _, _, source in weights)):
+            return
         finite = [all_finite(resolve(source)) for _, _, source in weights]
 
         def not_finite() -> InputError:
@@ -130,9 +132,7 @@ class Network:
             where = f"node {node.name!r} ({node.operator.name}): {name}"
             return InputError(f"{where} holds NaN or infinity; every weight must be finite")
 
-        looked_at = [ok for ok in finite if isinstance(ok, Tensor)]
-        if looked_at:
-            demand(torch.stack(looked_at).all(), not_finite)
+        demand(torch.stack(finite).all(), not_finite)
 
 
 class Builder:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from reachbox.box import ArrayLike, Box, as_tensor
-from reachbox.checks import all_finite, demand, together
+from reachbox.checks import demand, is_seen_finite, together
 from reachbox.errors import InputError
 from reachbox.network import Network
 from reachbox.network.capture import as_network
@@ -96,7 +96,7 @@ def _objective(objective: ArrayLike | None, network: Network, box: Box) -> Tenso
 
 
 def _check_overflow(result: Reach) -> None:
-    if all_finite(result.lower) is True and all_finite(result.upper) is True:
+    if is_seen_finite(result.lower, result.upper):
         return
     # A comparison with NaN is false.
     demand(

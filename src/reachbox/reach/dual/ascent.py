@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from reachbox.machine_code import compiled_in_place
+from reachbox.reach.dual.carried_rows import add_rows, add_units
 from reachbox.reach.dual.descent import side_by_side
-from reachbox.reach.dual.lanes import add_rows, add_units, start_gradient, through_gradient
+from reachbox.reach.dual.lanes import start_gradient, through_gradient
 from reachbox.reach.dual.layout import (
     CHANNELS,
     COUNT,

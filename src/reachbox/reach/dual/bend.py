@@ -12,6 +12,7 @@ from torch.autograd.function import once_differentiable
 from reachbox.machine_code import compiled
 from reachbox.reach.dual.compiled import Blocks
 from reachbox.reach.dual.layout import Array
+from reachbox.reach.dual.one_relu import gradient_of_lines, lines_around
 
 
 class Bend(torch.autograd.Function):
@@ -65,10 +66,7 @@ def _bend(centre: Array, radius: Array, below: float, after: Array, slope: Array
         for channel in range(channels):
             for position in range(positions):
                 c, rho = centre[sample, channel, position], radius[sample, channel, position]
-                steep, least = below + (1 - below) * (c >= rho), 0 * c
-                if abs(c) < rho:
-                    steep = below + (1 - below) * ((c + rho) / (2 * rho))
-                    least = (1 - below) / 4 * (rho - c) * ((rho + c) / rho)
+                steep, least = lines_around(c, rho, below)
                 after[sample, channel, position] = steep * c + least
                 behind[sample, channel, position] = steep * rho + least
                 unit = position * channels + channel
@@ -81,17 +79,13 @@ def _unbend(
     of_centre: Array, of_radius: Array,
 ) -> None:  # fmt: skip
     samples, channels, positions = centre.shape
-    bend = (1 - below) / 2
     for sample in range(samples):
         for channel in range(channels):
             for position in range(positions):
                 c, rho = centre[sample, channel, position], radius[sample, channel, position]
                 pulled, unit = of_after[sample, channel, position], position * channels + channel
-                to_centre, to_radius = slope[sample, unit] * pulled, 0 * c
-                if abs(c) < rho:
-                    ratio, steepening, slackening = c / rho, of_slope[sample, unit] / rho, of_slack[sample, unit]
-                    square = ratio * ratio
-                    to_centre += bend * (steepening - ratio * slackening)
-                    to_radius = (1 - square) / 2 * pulled - ratio * steepening + (1 + square) / 2 * slackening
-                of_centre[sample, channel, position] = to_centre
-                of_radius[sample, channel, position] = bend * to_radius
+                to_centre, to_radius = gradient_of_lines(
+                    c, rho, below, of_slope[sample, unit] + pulled * c, of_slack[sample, unit] + pulled
+                )
+                of_centre[sample, channel, position] = slope[sample, unit] * pulled + to_centre
+                of_radius[sample, channel, position] = to_radius

@@ -9,6 +9,7 @@ import numpy as np
 from reachbox.machine_code import compiled, compiled_in_place
 from reachbox.reach.dual.columns import Layers, Way, carry, height, layers_of, room_for_a_sample
 from reachbox.reach.dual.layout import Array, lanes_of
+from reachbox.reach.dual.one_relu import gradient_of_lines
 from reachbox.reach.dual.tiles import add_product, set_product
 
 
@@ -148,7 +149,7 @@ def _through_layer(layers: Layers, way: Way, back: Back, layer: int) -> None:
 def _through_activation(layers: Layers, way: Way, back: Back, layer: int) -> None:
     """From the rows before `layer` to those behind the layer before it, ahead of its activation."""
     old, units, above = way.rows[layer], layers.units[layer], layer - 1
-    slope, bend = way.slope[layer], (1 - layers.below[above]) / 2
+    slope, below = way.slope[layer], layers.below[above]
     for unit in range(units):
         back.slope[unit], back.slack[unit] = 0, back.entering[0, unit]
     for row in range(old):
@@ -158,12 +159,8 @@ def _through_activation(layers: Layers, way: Way, back: Back, layer: int) -> Non
         back.slack[way.unit[start]] += back.size[start]
     for unit in range(units):
         c, rho = way.leaving[above, 0, unit], way.radius[above, unit]
-        of_centre, of_radius = slope[unit] * back.entering[0, unit], 0 * c
-        if bend != 0 and abs(c) < rho:
-            ratio, steepening, of_slack = c / rho, back.slope[unit] / rho, back.slack[unit]
-            of_centre += bend * (steepening - ratio * of_slack)
-            of_radius = bend * ((1 + ratio * ratio) / 2 * of_slack - ratio * steepening)
-        back.leaving[0, unit], back.radius[unit] = of_centre, of_radius
+        of_centre, of_radius = gradient_of_lines(c, rho, below, back.slope[unit], back.slack[unit])
+        back.leaving[0, unit], back.radius[unit] = slope[unit] * back.entering[0, unit] + of_centre, of_radius
     for column in range(1, old):
         size, total = way.size[column], 0 * way.size[column]
         for unit in range(units):

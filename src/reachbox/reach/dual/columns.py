@@ -12,6 +12,7 @@ import numpy as np
 
 from reachbox.machine_code import compiled, compiled_in_place
 from reachbox.reach.dual.layout import Array, lanes_of
+from reachbox.reach.dual.one_relu import lines_around
 from reachbox.reach.dual.tiles import set_product
 
 
@@ -131,10 +132,8 @@ def _through_activation(layers: Layers, way: Way, layer: int) -> int:
     slope, started = way.slope[layer], old
     for unit in range(units):
         c, rho = way.leaving[layer - 1, 0, unit], way.radius[layer - 1, unit]
-        steep, slack = below + (1 - below) * (c >= rho), 0 * c
+        steep, slack = lines_around(c, rho, below)
         if below != 1 and abs(c) < rho:
-            steep = below + (1 - below) * ((c + rho) / (2 * rho))
-            slack = (1 - below) / 4 * (rho - c) * ((rho + c) / rho)
             way.size[started], way.unit[started] = slack, unit
             started += 1
         slope[unit], way.entering[layer, 0, unit] = steep, steep * c + slack

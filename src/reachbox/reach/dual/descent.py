@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from reachbox.machine_code import compiled_in_place
-from reachbox.reach.dual.lanes import add_radii, clear, clear_channels, take_rows, take_units, through_activation
+from reachbox.reach.dual.carried_rows import take_rows, take_units
+from reachbox.reach.dual.lanes import add_radii, clear, clear_channels, through_activation
 from reachbox.reach.dual.layout import (
     CHANNELS,
     COUNT,

@@ -149,9 +149,10 @@ def _in_threads(threads: int, blocks: int, work: Callable[[int, tuple[int, int]]
     """
     ends = [blocks * thread // threads for thread in range(threads + 1)]
     shares = [(thread, share) for thread, share in enumerate(pairwise(ends)) if share[0] < share[1]]
-    with ThreadPoolExecutor(max(1, len(shares) - 1)) as pool:
-        others = [pool.submit(work, *share) for share in shares[1:]]
-        for share in shares[:1]:
+    if len(shares) < 2:
+        for share in shares:
             work(*share)
-        for other in others:
-            other.result()
+        return
+    with ThreadPoolExecutor(len(shares)) as pool:
+        for done in [pool.submit(work, *share) for share in shares]:
+            done.result()

@@ -42,11 +42,10 @@ def clear_channels(typing: Any, values: Any, place: Any, active: Any, first: Any
     def generate(*given: Any) -> Any:
         code = Code(*given)
 
-        def step(n: Any, carried: list[Any]) -> list[Any]:
+        def step(n: Any) -> None:
             code.store(code.zero, 0, _channel(code, n, 2, 1)[1])
-            return []
 
-        code.loop(code.args[4], [], step)
+        code.each(code.args[4], step)
         return code.done
 
     return types.void(values, INDEX, active, INDEX, INDEX), generate
@@ -62,63 +61,17 @@ def list_channels(
     def generate(*given: Any) -> Any:
         code = Code(*given)
 
-        def step(n: Any, carried: list[Any]) -> list[Any]:
+        def step(n: Any) -> None:
             channel = code.index(3, code.builder.add(code.args[4], n))
             at = code.builder.add(code.args[2], n)
             place = code.builder.mul(code.builder.add(code.args[6], channel), code.args[7])
             for array, value in ((0, place), (1, code.builder.add(code.args[8], channel))):
                 code.builder.store(code.builder.trunc(value, ir.IntType(32)), code.address(array, at))
-            return []
 
-        code.loop(code.args[5], [], step)
+        code.each(code.args[5], step)
         return code.done
 
     return types.void(places, numbers, INDEX, active, INDEX, INDEX, INDEX, INDEX, INDEX), generate
-
-
-@intrinsic
-def take_rows(
-    typing: Any, values: Any, place: Any, places: Any, source: Any, base: Any, row: Any, numbers: Any, first: Any,
-    count: Any,
-) -> Any:  # fmt: skip
-    """`values[place + p_n:] = source[base + row k_n:]` for `count` entries of two lists `p`, `k` from `first` on."""
-
-    def generate(*given: Any) -> Any:
-        code = Code(*given)
-
-        def step(n: Any, carried: list[Any]) -> list[Any]:
-            at = code.builder.add(code.args[7], n)
-            taken = code.load(3, code.moved(code.args[4], code.index(6, at), code.args[5]))
-            code.store(taken, 0, code.builder.add(code.args[1], code.index(2, at)))
-            return []
-
-        code.loop(code.args[8], [], step)
-        return code.done
-
-    return types.void(values, INDEX, places, source, INDEX, INDEX, numbers, INDEX, INDEX), generate
-
-
-@intrinsic
-def add_rows(
-    typing: Any, sums: Any, base: Any, row: Any, numbers: Any, values: Any, place: Any, places: Any, first: Any,
-    count: Any,
-) -> Any:  # fmt: skip
-    """`sums[base + row k_n:] += values[place + p_n:]`: what `take_rows` took, given back."""
-
-    def generate(*given: Any) -> Any:
-        code = Code(*given)
-
-        def step(n: Any, carried: list[Any]) -> list[Any]:
-            at = code.builder.add(code.args[7], n)
-            target = code.moved(code.args[1], code.index(3, at), code.args[2])
-            value = code.load(4, code.builder.add(code.args[5], code.index(6, at)))
-            code.store(code.builder.fadd(code.load(0, target), value), 0, target)
-            return []
-
-        code.loop(code.args[8], [], step)
-        return code.done
-
-    return types.void(sums, INDEX, INDEX, numbers, values, INDEX, places, INDEX, INDEX), generate
 
 
 @intrinsic
@@ -130,82 +83,17 @@ def turn_channels(
     def generate(*given: Any) -> Any:
         code = Code(*given)
 
-        def put(n: Any, carried: list[Any]) -> list[Any]:
+        def put(n: Any) -> None:
             channel, here = _channel(code, n, 5, 4)
             first, value = code.builder.add(code.args[1], channel), code.load(3, here)
             for lane in range(code.vector.count):
-                number = code.builder.extract_element(value, ir.Constant(ir.IntType(32), lane))
+                number = code.lane(value, lane)
                 code.builder.store(number, code.address(0, code.moved(first, INT(lane), code.args[2])))
-            return []
 
-        code.loop(code.args[7], [], put)
+        code.each(code.args[7], put)
         return code.done
 
     return types.void(turned, INDEX, INDEX, values, INDEX, active, INDEX, INDEX), generate
-
-
-def _offsets(code: Code, units: int, first: int, count: int) -> list[Any]:
-    """Units of the lanes, as many as there are lanes: those beyond `count` repeat the last."""
-    last = code.builder.sub(code.args[count], INT(1))
-    lanes = [INT(lane) for lane in range(code.vector.count)]
-    within = [code.builder.select(code.builder.icmp_signed("<", lane, last), lane, last) for lane in lanes]
-    return [code.number(units, code.builder.add(code.args[first], lane)) for lane in within]
-
-
-@intrinsic
-def take_units(
-    typing: Any, values: Any, place: Any, places: Any, source: Any, base: Any, row: Any, numbers: Any, first: Any,
-    count: Any, units: Any, unit: Any, lanes: Any,
-) -> Any:  # fmt: skip
-    """The same as `take_rows` where lane `l` is `source[base + row k_n + units[unit + l]]`: lanes are no neighbours.
-
-    There are `lanes` of them; further lanes repeat the last.
-    """
-
-    def generate(*given: Any) -> Any:
-        code = Code(*given)
-        offsets = _offsets(code, 9, 10, 11)
-
-        def step(n: Any, carried: list[Any]) -> list[Any]:
-            at = code.builder.add(code.args[7], n)
-            source = code.moved(code.args[4], code.index(6, at), code.args[5])
-            taken = ir.Constant(code.vector, ir.Undefined)
-            for lane, offset in enumerate(offsets):
-                number = code.number(3, code.builder.add(source, offset))
-                taken = code.builder.insert_element(taken, number, ir.Constant(ir.IntType(32), lane))
-            code.store(taken, 0, code.builder.add(code.args[1], code.index(2, at)))
-            return []
-
-        code.loop(code.args[8], [], step)
-        return code.done
-
-    return types.void(values, INDEX, places, source, INDEX, INDEX, numbers, INDEX, INDEX, units, INDEX, INDEX), generate
-
-
-@intrinsic
-def add_units(
-    typing: Any, sums: Any, base: Any, row: Any, numbers: Any, values: Any, place: Any, places: Any, first: Any,
-    count: Any, units: Any, unit: Any, lanes: Any,
-) -> Any:  # fmt: skip
-    """What `take_units` took, given back; lanes beyond the last are to hold 0."""
-
-    def generate(*given: Any) -> Any:
-        code = Code(*given)
-        offsets = _offsets(code, 9, 10, 11)
-
-        def step(n: Any, carried: list[Any]) -> list[Any]:
-            at = code.builder.add(code.args[7], n)
-            target = code.moved(code.args[1], code.index(3, at), code.args[2])
-            value = code.load(4, code.builder.add(code.args[5], code.index(6, at)))
-            for lane, offset in enumerate(offsets):
-                number = code.builder.extract_element(value, ir.Constant(ir.IntType(32), lane))
-                code.add_number(number, 0, code.builder.add(target, offset))
-            return []
-
-        code.loop(code.args[8], [], step)
-        return code.done
-
-    return types.void(sums, INDEX, INDEX, numbers, values, INDEX, places, INDEX, INDEX, units, INDEX, INDEX), generate
 
 
 def _descent(scales: bool) -> Any:
@@ -248,7 +136,7 @@ def _ascent(starts: bool) -> Any:
             code = Code(*given)
             of_lanes = code.load(3, INT(0))
 
-            def step(n: Any, carried: list[Any]) -> list[Any]:
+            def step(n: Any) -> None:
                 channel, here = _channel(code, n, 7, 2)
                 unit = code.builder.add(code.args[6], channel)
                 value = code.load(1, here)
@@ -257,13 +145,12 @@ def _ascent(starts: bool) -> Any:
                 pushed = code.times(signed, code.spread(code.number(5, unit)))
                 if starts:
                     code.store(pushed, 0, here)
-                    return []
+                    return
                 slope, moved = code.spread(code.number(4, unit)), code.load(0, here)
                 code.add_number(code.over_lanes(code.times(moved, value)), 10, unit)
                 code.store(code.plus_product(pushed, moved, slope), 0, here)
-                return []
 
-            code.loop(code.args[9], [], step)
+            code.each(code.args[9], step)
             return code.done
 
         return types.void(

@@ -54,11 +54,10 @@ def _in_tiles(code: Code, count: Any, tile: Callable[[int, Any], None]) -> None:
     for size in TILES:
         turns = code.builder.udiv(code.builder.sub(count, done), INT(size))
 
-        def step(turn: Any, carried: list[Any], size: int = size, begin: Any = done) -> list[Any]:
+        def step(turn: Any, size: int = size, begin: Any = done) -> None:
             tile(size, code.moved(begin, turn, INT(size)))
-            return []
 
-        code.loop(turns, [], step)
+        code.each(turns, step)
         done = code.moved(done, turns, INT(size))
 
 

@@ -27,7 +27,7 @@ class Code:
         self.bits = self.kinds[array].dtype.bitwidth
         self.element = context.get_data_type(self.kinds[array].dtype)
         self.vector = ir.VectorType(self.element, BITS // self.bits)
-        self.zero = ir.Constant(self.vector, None)
+        self.zero, self.undefined = ir.Constant(self.vector, None), ir.Constant(self.vector, ir.Undefined)
         self.done = context.get_dummy_value()
 
     def address(self, array: int, position: Any) -> Any:
@@ -67,10 +67,16 @@ class Code:
 
     def spread(self, scalar: Any) -> Any:
         """A vector with the scalar in every lane."""
-        empty = ir.Constant(self.vector, ir.Undefined)
-        first = self.builder.insert_element(empty, scalar, ir.Constant(ir.IntType(32), 0))
         same = ir.Constant(ir.VectorType(ir.IntType(32), self.vector.count), None)
-        return self.builder.shuffle_vector(first, empty, same)
+        return self.builder.shuffle_vector(self.with_lane(self.undefined, 0, scalar), self.undefined, same)
+
+    def lane(self, value: Any, number: int) -> Any:
+        """One lane of a vector."""
+        return self.builder.extract_element(value, ir.Constant(ir.IntType(32), number))
+
+    def with_lane(self, value: Any, number: int, scalar: Any) -> Any:
+        """A vector with one lane set."""
+        return self.builder.insert_element(value, scalar, ir.Constant(ir.IntType(32), number))
 
     def times(self, one: Any, other: Any) -> Any:
         """The product of two vectors."""
@@ -103,6 +109,15 @@ class Code:
         builder = self.builder
         above = builder.select(builder.fcmp_ordered(">", side, self.zero), value, self.zero)
         return builder.select(builder.fcmp_ordered("<", side, self.zero), builder.fsub(self.zero, value), above)
+
+    def each(self, count: Any, step: Callable[[Any], None]) -> None:
+        """Runs `step(n)` for `n` from 0 to `count`."""
+
+        def carrying_nothing(n: Any, carried: list[Any]) -> list[Any]:
+            step(n)
+            return carried
+
+        self.loop(count, [], carrying_nothing)
 
     def loop(self, count: Any, starts: list[Any], step: Callable[[Any, list[Any]], list[Any]]) -> list[Any]:
         """Runs `step(n, carried)` for `n` from 0 to `count`; what it carries stays in registers."""
