@@ -29,6 +29,8 @@ from reachbox.landscape import (
     PerceptronEnergy,
     ReLU,
     Tanh,
+    Tolerance,
+    distinct_count,
     explore,
     landscape_of,
 )
@@ -44,7 +46,10 @@ REFINED = 100
 
 @dataclass(frozen=True)
 class Task:
-    """What is explored, and how many minima, or states that join two distinct minima, end it."""
+    """What is explored, and how many minima, or states that join two distinct minima, end it.
+
+    `tolerance`: points are distinct whose energies differ by more.
+    """
 
     name: str
     activation: Activation
@@ -52,6 +57,7 @@ class Task:
     width: float | None = None
     minima: int = 0
     joining: int = 0
+    tolerance: float = 1e-5
 
     @property
     def landscape(self) -> Landscape:
@@ -65,7 +71,7 @@ TASKS = (
     Task("ReLU as published", ReLU(), Mode.PAPER, minima=763),
     Task("ReLU, bend .001", ReLU(), Mode.SMOOTHED, minima=100),
     Task("ReLU, bend 1", ReLU(), Mode.SMOOTHED, width=1.0, joining=300),
-    Task("tanh", Tanh(), Mode.SMOOTH, joining=300),
+    Task("tanh", Tanh(), Mode.SMOOTH, joining=300, tolerance=1e-6),
 )
 
 
@@ -79,6 +85,7 @@ class Found:
     distinct: dict[str, int]
     exist: float
     states: int
+    coarse_states: int
     joining: int
     largest_part: int
     widths: list[float]
@@ -90,7 +97,7 @@ def explored(task: Task, folder: Path, workers: int, minutes: float) -> tuple[Fo
     path = folder / f"{task.name}.db"
     with (
         LocalWorkers(workers) as pool,
-        Database(path, landscape.energy.describe(), strict=landscape.is_strict) as database,
+        Database(path, landscape.energy.describe(), Tolerance(task.tolerance), landscape.is_strict) as database,
     ):
         looked = begin
         for progress in explore(landscape.energy, database, landscape.exploration, pool):
@@ -107,8 +114,9 @@ def explored(task: Task, folder: Path, workers: int, minutes: float) -> tuple[Fo
         found = survey(database)
     distinct = {f"{tolerance:g}": found.distinct[tolerance] for tolerance in TOLERANCES}
     widths = [state.found.width for state in found.states if state.found.width is not None]
+    coarse = distinct_count(np.array([state.found.energy for state in found.states]), Tolerance().energy)
     return Found(
-        task.name, seconds, found.seconds, distinct, found.unseen_and_seen, len(found.states), found.joining,
+        task.name, seconds, found.seconds, distinct, found.unseen_and_seen, len(found.states), coarse, found.joining,
         found.largest_part, widths,
     ), found  # fmt: skip
 
@@ -118,12 +126,12 @@ def counts(found: Sequence[Found]) -> str:
     rows = [
         [
             one.name, digits(one.seconds), digits(one.work_seconds), *one.distinct.values(), digits(one.exist),
-            one.states, one.joining, one.largest_part,
+            one.states, one.coarse_states, one.joining, one.largest_part,
         ]
         for one in found
     ]  # fmt: skip
     at = [f"at {tolerance:g}" for tolerance in TOLERANCES]
-    header = ["exploration", "seconds", "of work", *at, "Chao", "states", "joining", "largest part"]
+    header = ["exploration", "seconds", "of work", *at, "Chao", "states", "at 1e-05", "joining", "largest part"]
     return titled("Distinct minima at three tolerances, and transition states", header, rows)
 
 

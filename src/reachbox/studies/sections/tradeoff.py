@@ -67,10 +67,19 @@ def _time_figure(runs: Runs) -> Figure:
 def _table(runs: Runs) -> Table:
     columns = [Column("method", "method"), Column("weight", "weight", number), Column("run folder", "folder")]
     columns += [Column(error, error, percent) for error in ("ERR", "PGD_ERR", "ADV_ERR")]
-    columns += [Column("SENSE", "log10 SENSE", from_log10), Column("CPU s an epoch", "cpu_seconds_per_epoch", number)]
+    columns += [Column("SENSE", "log10 SENSE", from_log10), Column("epochs", "epochs", number)]
+    columns += [Column("CPU s an epoch", "cpu_seconds_per_epoch", number), Column("trained on", "trained_on")]
     errors = ("ERR", "PGD_ERR", "ADV_ERR", "SENSE")
     rows: list[list[Cell]] = [
-        [method, weight, run.folder.name, *(run.metrics[f"test_{error}"] for error in errors), run.cpu_seconds]
+        [
+            method,
+            weight,
+            run.folder.name,
+            *(run.metrics[f"test_{error}"] for error in errors),
+            run.plan.preset.settings.epochs,
+            run.cpu_seconds,
+            ", ".join(run.devices),
+        ]
         for method, points in runs.items()
         for weight, run in points.items()
     ]
