@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from torch import nn
 
+from reachbox import Box, Network, save, sensitivity
 from reachbox.cli import main
+from reachbox.data import load
+from reachbox.sensitivity import summarise
 
 PLANE = "a,b,kind\n" + "".join(
     f"{x},{y},{'in' if x * x + y * y < 2 else 'out'}\n" for x in (-2, -1, 0, 1, 2) for y in (-2, -1, 0, 1, 2)
@@ -116,23 +121,104 @@ def test_one_line_says_what_is_wrong(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "new.db").exists()
 
 
-def test_a_study_sets_sensitivities_against_energies(
-    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run(*EXPLORE, "--width", 0.1, "--minima", 2, "--states", 1, "--minutes", 0.3, "--database", "plane.db")
+@pytest.fixture
+def studied(run: Run, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `reachbox study` beside `run`, on the same data."""
 
-    def studied(*options: str) -> tuple[int, str, str]:
+    def ran(file: object, *options: object) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as left:
-            main(["study", "plane.db", "--data", "plane.csv", "--label", "kind", *options])
+            main(["study", str(file), "--data", "plane.csv", "--label", "kind", *map(str, options)])
         printed = capsys.readouterr()
         return int(left.value.code or 0), printed.out, printed.err
 
-    code, out, err = studied("--json", "--out", "study")
+    return ran
+
+
+def test_a_study_sets_sensitivities_against_energies(run: Run, studied: Run, tmp_path: Path) -> None:
+    run(*EXPLORE, "--width", 0.1, "--minima", 2, "--states", 1, "--minutes", 0.3, "--database", "plane.db")
+    code, out, err = studied("plane.db", "--json", "--out", "study")
     record = json.loads(out)
-    assert (code, err) == (0, "")
+    assert (code, err, record["boxes"]) == (0, "", "exact boxes")
     assert len(record["energy"]) == len(record["log10_geometric_mean"]) == len(record["id"]) >= 2
     assert record["energy"] == sorted(record["energy"])
     assert (tmp_path / "study" / "index.html").exists()
-    code, out, err = studied("--standardise")
+    code, out, err = studied("plane.db", "--standardise")
     assert (code, out) == (2, "")
     assert "was explored on other samples than plane" in err
+    code, out, err = studied("plane.db", "--minima", 3)
+    assert (code, out) == (2, "")
+    assert "is explored already" in err
+
+
+def test_networks_without_exact_boxes_are_studied_by_dual_bounds(
+    run: Run, studied: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = "nn.Sequential(nn.Linear(2, 3), nn.Sigmoid(), nn.Linear(3, 2))"
+    (tmp_path / "mine.py").write_text(f"from torch import nn\n\n\ndef made():\n    return {made}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    explored = {"tanh.db": ("--activation", "tanh"), "mine.db": ("--network", "mine:made")}
+    for file, options in explored.items():
+        run(*EXPLORE, *options, "--minima", 2, "--minutes", 0.3, "--database", file)
+        code, out, err = studied(file, "--json")
+        record = json.loads(out)
+        assert (code, err, record["boxes"]) == (0, "", "boxes by dual bounds")
+        assert all(volume > -20 for volume in record["log10_geometric_mean"])
+    run(*EXPLORE, "--activation", "softplus", "--minima", 1, "--database", "softplus.db")
+    code, out, err = studied("softplus.db")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "softplus" in err.lower()
+
+
+@pytest.mark.parametrize("standardised", [False, True])
+@pytest.mark.parametrize("activation", [nn.ReLU, nn.Tanh])
+def test_a_network_is_set_beside_the_minima_of_its_own_loss(
+    studied: Run, tmp_path: Path, standardised: bool, activation: type[nn.Module]
+) -> None:
+    torch.manual_seed(0)
+    shift: list[nn.Module] = [nn.BatchNorm1d(2)] if standardised else []
+    model = nn.Sequential(nn.Flatten(), *shift, nn.Linear(2, 4), activation(), nn.Linear(4, 2)).eval()
+    for module in shift:
+        module.running_mean.copy_(torch.tensor([0.5, -0.5]))
+        module.running_var.fill_(4.0)
+    save(Network.from_module(model, torch.zeros(1, 2)), tmp_path / "model.safetensors")
+    options = ("--l2", 0.003, "--minima", 2, "--sigma", 0.05)
+    code, out, err = studied("model.safetensors", *options, "--out", "study", "--json")
+    assert (code, err) == (0, "")
+    record = json.loads(out)
+    plane = load("plane.csv", label="kind")
+    x, y = plane.x_train.double(), plane.y_train
+    linear = [module for module in model if isinstance(module, nn.Linear)]
+    with torch.no_grad():
+        weights = sum(parameter.square().sum() for module in linear for parameter in module.parameters())
+        loss = float(nn.functional.cross_entropy(model.double()(x), y) + 0.003 * weights)
+    assert record["model"]["energy"] == pytest.approx(loss, rel=1e-5)
+    assert min(record["energy"]) < loss
+    method = "exact" if activation is nn.ReLU else "dual"
+    boxes = Box.around(x, plane.radius(sigma=0.05))
+    expected = summarise(sensitivity(model, boxes, method)).log10_geometric_mean
+    assert record["model"]["log10_geometric_mean"] == pytest.approx(expected, abs=1e-6)
+    assert (tmp_path / "study" / "landscape.db").exists()
+    code, out, _ = studied("model.safetensors", *options, "--database", "study/landscape.db", "--json")
+    again = json.loads(out)
+    assert (code, again["energy"]) == (0, record["energy"])  # it goes on with what is there
+
+
+def test_what_cannot_be_studied_is_refused_in_one_line(studied: Run, tmp_path: Path) -> None:
+    perceptron = nn.Sequential(nn.Linear(2, 4), nn.ReLU(), nn.Linear(4, 2))
+    save(Network.from_module(perceptron, torch.zeros(1, 2)), tmp_path / "model.onnx")
+    sigmoid = nn.Sequential(nn.Linear(2, 4), nn.Sigmoid(), nn.Linear(4, 2))
+    save(Network.from_module(sigmoid, torch.zeros(1, 2)), tmp_path / "sigmoid.onnx")
+    wide = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
+    save(Network.from_module(wide, torch.zeros(1, 3)), tmp_path / "wide.onnx")
+    cases = {
+        ("model.onnx",): "needs a place",
+        ("sigmoid.onnx", "--out", "study"): "found Linear, Sigmoid, Linear",
+        ("wide.onnx", "--out", "study"): "the network takes (3,)",
+        ("none.onnx", "--out", "study"): "none.onnx",
+        ("plane.csv", "--out", "study"): "suffix '.csv' is unknown",
+    }
+    for arguments, words in cases.items():
+        code, out, err = studied(*arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1), err
+        assert words in err
+    assert not (tmp_path / "study").exists()

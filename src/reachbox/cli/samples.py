@@ -99,9 +99,9 @@ def task_from_data(
     x, labels = options.samples(dataset)
     total, part = len(x), "training" if options.train else "test"
     _check_count(count, total, f"{dataset.name} has {total} {part}")
-    x = _fitted(x[:count], shape, dataset.name).double()
+    x = fitted(x[:count], shape, dataset.name).double()
     each, words = radius.in_units_of(dataset)
-    each = _fitted(each.unsqueeze(0), shape, dataset.name)[0]
+    each = fitted(each.unsqueeze(0), shape, dataset.name)[0]
     return LabelledTask(
         boxes=Box.around(x, each, radius.within),
         source=f"{dataset.name}, {_first(len(x), total)} {part} samples",
@@ -139,10 +139,10 @@ def _boxes_of(
         return inputs.box(each, radius.within), words, None
     dataset = options.load()
     each, words = radius.in_units_of(dataset)
-    return inputs.box(_fitted(each.unsqueeze(0), shape, dataset.name)[0], radius.within), words, dataset.class_names
+    return inputs.box(fitted(each.unsqueeze(0), shape, dataset.name)[0], radius.within), words, dataset.class_names
 
 
-def _fitted(x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
+def fitted(x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
     """Samples in the shape that the network takes: dimensions of size 1 and flattening do not matter, row-major."""
     found = tuple(x.shape[1:])
     core, wanted = (tuple(size for size in sizes if size != 1) for sizes in (found, shape))

@@ -10,7 +10,38 @@ import typer
 from reachbox.cli import options
 from reachbox.cli.answer import Answer
 
-File = Annotated[Path, typer.Argument(metavar="DATABASE", help="A ReLU landscape that landscape explore has written.")]
+EXPLORATION = "Exploration, of a MODEL"
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="MODEL|DATABASE",
+        help="A perceptron, FILE.onnx or FILE.safetensors, or what landscape explore has written.",
+    ),
+]
+Database = Annotated[
+    Path | None,
+    typer.Option(
+        "--database",
+        metavar="FILE.db",
+        callback=options.writable,
+        help="Where its landscape is kept, what is there goes on; landscape.db in --out without it.",
+        rich_help_panel=EXPLORATION,
+    ),
+]
+L2 = Annotated[
+    float | None,
+    typer.Option("--l2", metavar="W", help="Weight of the sum of W^2, 0.001.", rich_help_panel=EXPLORATION),
+]
+Minima = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Stop at so many minima, 20.", rich_help_panel=EXPLORATION)
+]
+Minutes = Annotated[
+    float | None, typer.Option(metavar="M", help="Stop after so many minutes.", rich_help_panel=EXPLORATION)
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Processes on this machine, 1.", rich_help_panel=EXPLORATION),
+]
 Sigma = Annotated[
     float, typer.Option(metavar="S", help="Radius, as a share of each feature's range.", rich_help_panel=options.RADIUS)
 ]
@@ -18,7 +49,7 @@ Folder = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Wh
 
 
 def study(
-    database: File,
+    file: File,
     data: options.Data,
     data_dir: options.DataDir = None,
     label: options.Label = None,
@@ -27,18 +58,26 @@ def study(
     standardise: options.Standardise = False,
     sigma: Sigma = 0.1,
     out: Folder = None,
+    database: Database = None,
+    l2: L2 = None,
+    minima: Minima = None,
+    minutes: Minutes = None,
+    workers: Workers = None,
     seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> Answer:
-    """Exact output boxes of the network at every minimum, on the samples that it was explored on.
+    """How sensitive the network is at every minimum of its loss, on the training samples, against the energy.
 
-    Say the same data options as to landscape explore. With --out a page shows the sensitivities over the energies, and
-    the disconnectivity graph coloured by them.
+    Of a MODEL the landscape is explored first, and the model set beside its minima. Of a DATABASE say the same data
+    options as to landscape explore. Boxes are exact for perceptrons with ReLU, dual bounds for all others. With --out a
+    page shows the sensitivities over the energies, and the disconnectivity graph coloured by them.
 
     reachbox study iris.db --data iris --sigma 0.1 --out study/
     """
     from reachbox.cli.samples import DataOptions
+    from reachbox.cli.study_subject import Exploring, subject_of
     from reachbox.cli.studying import Study
 
     chosen = DataOptions(data, data_dir, label, one_hot, split, standardise, seed=seed)
-    return Study(database, chosen, sigma, out).answer(as_json)
+    exploring = Exploring(database, l2, minima, minutes, workers)
+    return Study(file, sigma, out, subject_of(file, chosen, sigma, out, exploring)).answer(as_json)

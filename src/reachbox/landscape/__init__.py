@@ -27,10 +27,12 @@ from reachbox.landscape.energy import (
     ModuleEnergy,
     MuellerBrown,
     PerceptronEnergy,
+    Placed,
     ReLU,
     SmoothedReLU,
     Softplus,
     Tanh,
+    placed,
 )
 from reachbox.landscape.exploring.explore import Progress, explore
 from reachbox.landscape.exploring.jobs import Exploration
@@ -78,6 +80,7 @@ __all__ = [
     "Newton",
     "Outcome",
     "PerceptronEnergy",
+    "Placed",
     "Progress",
     "Quench",
     "ReLU",
@@ -119,6 +122,7 @@ __all__ = [
     "minimise",
     "newton_climb",
     "newton_descent",
+    "placed",
     "settle",
     "smoothed",
     "write_graphml",

@@ -1,7 +1,8 @@
-"""The paper's Fig. 5: the exact sensitivity of every minimum against its energy, and whether they go together."""
+"""The paper's Fig. 5: the sensitivity of every minimum against its energy, and whether they go together."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 
 from reachbox.box import Box
 from reachbox.data import Dataset
-from reachbox.landscape import PerceptronEnergy, Tanh
+from reachbox.errors import UnsupportedError
+from reachbox.landscape import Energy, ModuleEnergy, PerceptronEnergy, ReLU, SmoothedReLU, Tanh
 from reachbox.landscape.energy import Array
 from reachbox.network import Network
 from reachbox.reach import exact_stack
@@ -61,12 +63,21 @@ class Cell:
     correlation: Correlation
 
 
-def measured(energy: PerceptronEnergy, points: Array, energies: Array, box: Box) -> Measured:
+def has_exact_boxes(energy: Energy) -> bool:
+    """Whether the networks of a loss are perceptrons with ReLU, whose boxes are found exactly, all at once."""
+    return isinstance(energy, PerceptronEnergy) and isinstance(energy.activation, (ReLU, SmoothedReLU))
+
+
+def measured(energy: Energy, points: Array, energies: Array, box: Box) -> Measured:
     """The output boxes of each network `(minima, weights)` on all samples of `box`, summarised.
 
-    Exact for ReLU; by `dual` bounds for tanh, which has no exact box.
+    Exact for perceptrons with ReLU; by `dual` bounds for all others. Raises `UnsupportedError` where there are none.
     """
-    volumes = (_dual if isinstance(energy.activation, Tanh) else _exact)(energy, points, box)
+    volumes = (
+        _exact(energy, points, box)
+        if isinstance(energy, PerceptronEnergy) and has_exact_boxes(energy)
+        else _dual(energy, points, box)
+    )
     summaries = [summarise(volume) for volume in volumes]
     geometric = [summary.log_geometric_mean if summary.positive_share else -np.inf for summary in summaries]
     mean = [summary.log_mean for summary in summaries]
@@ -79,16 +90,25 @@ def _exact(energy: PerceptronEnergy, points: Array, box: Box) -> Tensor:
     return exact_stack(arrays[::2], arrays[1::2], box).log_volume.reshape(len(points), box.shape[0])
 
 
-def _dual(energy: PerceptronEnergy, points: Array, box: Box) -> Tensor:
-    """The same by dual bounds of a tanh network, captured once, with one point's weights after the other."""
-    linear = [nn.Linear(before, after) for before, after in pairwise(energy.widths)]
-    module = nn.Sequential(*[layer for one in linear for layer in (one, nn.Tanh())][:-1]).double()
+def _dual(energy: Energy, points: Array, box: Box) -> Tensor:
+    """The same by dual bounds of the network, captured once, with one point's weights after the other."""
+    module = _module(energy)
     network = Network.from_module(module, box.centre[:1])
     volumes = []
     for point in points:
         nn.utils.vector_to_parameters(torch.as_tensor(point), module.parameters())
         volumes.append(data_sensitivity(network, box))
     return torch.stack(volumes) if volumes else torch.empty(0, box.shape[0])
+
+
+def _module(energy: Energy) -> nn.Module:
+    """A network of the loss, whose parameters lie in the order of a point."""
+    if isinstance(energy, ModuleEnergy):
+        return copy.deepcopy(energy.module)
+    if isinstance(energy, PerceptronEnergy) and isinstance(energy.activation, Tanh):
+        linear = [nn.Linear(before, after) for before, after in pairwise(energy.widths)]
+        return nn.Sequential(*[layer for one in linear for layer in (one, nn.Tanh())][:-1]).double()
+    raise UnsupportedError(f"sensitivity: networks with ReLU or tanh and torch modules have bounds, found {energy}")
 
 
 def boxes_around(dataset: Dataset, sigma: float, samples: Tensor | None = None) -> Box:

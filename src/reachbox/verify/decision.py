@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from math import inf, prod
@@ -17,6 +18,8 @@ from reachbox.verify.question import LATE, Question
 from reachbox.verify.specification import Specification
 from reachbox.verify.splitting import by_splitting
 from reachbox.verify.verdict import Verdict, Verification
+
+LOG = logging.getLogger(__name__)
 
 STEPS: tuple[Callable[[Question], Verification | None], ...] = (by_splitting, by_bounds, by_attack, by_branching)
 """Taken in turn until one gives a verdict; each gives None where it has none. A further method is one more step."""
@@ -59,7 +62,10 @@ def _decided(question: Question) -> Verification:
     for step in STEPS:
         if question.is_late:
             return LATE
+        started = perf_counter()
         answer = step(question)
+        ended = "undecided" if answer is None else answer.verdict
+        LOG.info("verify: %s after %.3g s of %s", ended, perf_counter() - started, step.__name__.removeprefix("by_"))
         if answer is not None:
             return answer
     return LATE if question.is_late else Verification(Verdict.UNKNOWN, "neither proven nor broken")

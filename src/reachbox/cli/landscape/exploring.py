@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from math import inf
@@ -19,8 +19,8 @@ from reachbox.cli.landscape.problem import Problem
 from reachbox.cli.landscape.survey import survey_record, survey_view
 from reachbox.cli.progress import is_shown
 from reachbox.errors import InputError
-from reachbox.landscape import DaskWorkers, Database, LocalWorkers, Progress, Tolerance, Workers, explore
-from reachbox.studies.landscape import survey
+from reachbox.landscape import DaskWorkers, Database, Landscape, LocalWorkers, Progress, Tolerance, Workers, explore
+from reachbox.studies.landscape import Survey, survey
 
 Tell: TypeAlias = Callable[[Progress], None]
 
@@ -39,11 +39,14 @@ class Goal:
         if self.minutes is not None and not self.minutes > 0:
             raise InputError(f"minutes: must be positive, found {self.minutes:g}")
 
+    @property
+    def counts(self) -> bool:
+        """Whether a number of minima or of states is asked for."""
+        return not (self.minima is None and self.states is None)
+
     def is_reached(self, minima: int, states: int) -> bool:
         """Whether all the counts asked for are there; never where none is."""
-        if self.minima is None and self.states is None:
-            return False
-        return minima >= (self.minima or 0) and states >= (self.states or 0)
+        return self.counts and minima >= (self.minima or 0) and states >= (self.states or 0)
 
 
 def explored(
@@ -51,20 +54,9 @@ def explored(
 ) -> Answer:
     """Explore until the goal is reached, and tell what is there."""
     landscape, begin = problem.landscape(), perf_counter()
-    limit = inf if goal.minutes is None else begin + 60 * goal.minutes
-    about = {**problem.about(), "mode": str(landscape.mode), "rms": landscape.exploration.searching.minimiser.rms}
-    surface = landscape.energy.describe()
-    with Database(path, surface, Tolerance(energy=tolerance), landscape.is_strict, about) as database:
-        reached = goal.is_reached(len(database.known_minima), len(database.known_transition_states))
-        if not reached:
-            with _workers(workers, dask) as team, _progress() as tell:
-                for progress in explore(landscape.energy, database, landscape.exploration, team):
-                    tell(progress)
-                    reached = goal.is_reached(progress.minima, progress.transition_states)
-                    if reached or perf_counter() > limit:
-                        break
-        found = survey(database)
-    gave_up = not reached and not (goal.minima is None and goal.states is None)
+    with team_of(workers, dask) as team:
+        found, is_reached = filled(path, landscape, problem.about(), goal, team, Tolerance(energy=tolerance))
+    gave_up = not is_reached and goal.counts
     return Answer(
         record={**survey_record(found), "database": path, "seed": problem.seed, "seconds": perf_counter() - begin},
         view=survey_view(found),
@@ -73,7 +65,32 @@ def explored(
     )
 
 
-def _workers(count: int, dask: str | None) -> Workers | nullcontext[None]:
+def filled(
+    path: Path,
+    landscape: Landscape,
+    about: Mapping[str, object],
+    goal: Goal,
+    team: Workers | None,
+    tolerance: Tolerance | None = None,
+) -> tuple[Survey, bool]:
+    """What a database holds once an exploration was at its goal, or its time over; and whether it is at its goal."""
+    limit = inf if goal.minutes is None else perf_counter() + 60 * goal.minutes
+    words = {**about, "mode": str(landscape.mode), "rms": landscape.exploration.searching.minimiser.rms}
+    surface = landscape.energy.describe()
+    with Database(path, surface, tolerance or Tolerance(), landscape.is_strict, words) as database:
+        reached = goal.is_reached(len(database.known_minima), len(database.known_transition_states))
+        if not reached:
+            with _progress() as tell:
+                for progress in explore(landscape.energy, database, landscape.exploration, team):
+                    tell(progress)
+                    reached = goal.is_reached(progress.minima, progress.transition_states)
+                    if reached or perf_counter() > limit:
+                        break
+        return survey(database), reached
+
+
+def team_of(count: int, dask: str | None = None) -> Workers | nullcontext[None]:
+    """Who does the jobs: this process alone, several, or those of a cluster."""
     if dask is not None:
         return DaskWorkers(dask)
     return nullcontext() if count == 1 else LocalWorkers(count)

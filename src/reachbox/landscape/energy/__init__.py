@@ -5,6 +5,7 @@ from reachbox.landscape.energy.analytic import Camelback, MuellerBrown
 from reachbox.landscape.energy.energy import Array, Energy, perturb
 from reachbox.landscape.energy.lennard_jones import LennardJones
 from reachbox.landscape.energy.module import ModuleEnergy
+from reachbox.landscape.energy.of_network import Placed, placed
 from reachbox.landscape.energy.perceptron import PerceptronEnergy
 
 __all__ = [
@@ -16,9 +17,11 @@ __all__ = [
     "ModuleEnergy",
     "MuellerBrown",
     "PerceptronEnergy",
+    "Placed",
     "ReLU",
     "SmoothedReLU",
     "Softplus",
     "Tanh",
     "perturb",
+    "placed",
 ]

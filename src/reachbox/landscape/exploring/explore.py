@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from reachbox.landscape.exploring.jobs import Exploration, Job, plan, run
 from reachbox.landscape.exploring.workers import Workers
 from reachbox.landscape.storage.database import Database
 from reachbox.landscape.storage.stored import Outcome
+
+LOG = logging.getLogger(__name__)
 
 LOST = "lost"
 LOST_IN_A_ROW = 3
@@ -44,7 +47,12 @@ def explore(
     outcomes = _parallel(energy, database, options, workers) if workers else _serial(energy, database, options)
     for outcome in outcomes:
         attempts = database.store(outcome)
-        yield Progress(attempts, len(database.known_minima), len(database.known_transition_states))
+        progress = Progress(attempts, len(database.known_minima), len(database.known_transition_states))
+        LOG.info(
+            "job %d, %s, %.3g s: %d minima, %d transition states are known",
+            attempts, outcome.kind, outcome.seconds, progress.minima, progress.transition_states,
+        )  # fmt: skip
+        yield progress
 
 
 def _serial(energy: Energy, database: Database, options: Exploration) -> Iterator[Outcome]:

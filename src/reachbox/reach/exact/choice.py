@@ -6,6 +6,7 @@ is open.
 
 from __future__ import annotations
 
+import logging
 from math import inf
 from time import perf_counter
 
@@ -16,6 +17,8 @@ from reachbox.reach.exact.branching import branch_signs
 from reachbox.reach.exact.enumeration import SOLVED, STOPPED
 from reachbox.reach.exact.splitting.extremes import split_extremes
 from reachbox.reach.program import Integers, Program
+
+LOG = logging.getLogger(__name__)
 
 ENGINES = ("auto", "enumeration", "splitting", "branching")
 MOST_ENUMERATED, MOST_SPLIT = 12, 8
@@ -59,9 +62,14 @@ def _cheapest(program: Program, tasks: Tasks, tolerance: float, limit: Limit, se
     regions, vertices = min(limit.regions, FEW_REGIONS), min(limit.vertices, FEW_VERTICES)
     found = solve(program, tasks, Limit(regions, vertices, limit.seconds))
     is_left = (found.ended != SOLVED) & (found.ended != STOPPED)
-    for engine, is_chosen in ((split_extremes, varying <= MOST_SPLIT), (branch_signs, varying > MOST_SPLIT)):
+    LOG.info("exact: enumeration answers %d of %d boxes", len(is_left) - is_left.sum(), len(is_left))
+    for name, engine, is_chosen in (
+        ("splitting", split_extremes, varying <= MOST_SPLIT),
+        ("branching", branch_signs, varying > MOST_SPLIT),
+    ):
         left = np.flatnonzero(is_left & is_chosen)
         if len(left):
+            LOG.info("exact: %d boxes are left to %s", len(left), name)
             over = max(0.0, seconds - (perf_counter() - started))
             found = found.with_part(left, engine(program, tasks.part(left), tolerance, limit.regions, over))
     return found

@@ -21,13 +21,18 @@ def energy_sensitivity_section(shown: Sequence[Measured], sigma: float, cells: S
         "Are lower minima less sensitive?",
         f"{_verdict(cells)} A correlation above 0 is the paper's claim. Intervals are by bootstrap over independent "
         "explorations, since minima of one exploration are not independent.",
-        figures=(scatter(shown, "fig5", sigma),),
+        figures=(scatter(shown, "fig5", sigma, "exact boxes"),),
         table=_table(cells),
     )
 
 
-def scatter(explorations: Sequence[Measured], name: str, sigma: float) -> Figure:
-    """Every minimum at its energy and the geometric mean of its output boxes' volumes, a colour an exploration."""
+def scatter(
+    explorations: Sequence[Measured], name: str, sigma: float, boxes: str, model: Measured | None = None
+) -> Figure:
+    """Every minimum at its energy and the geometric mean of its boxes' volumes, a colour an exploration.
+
+    `boxes` tells which they are. A `model` is set among them as a star.
+    """
 
     def draw(sheet: Any, is_narrow: bool) -> None:
         axes = sheet.add_subplot()
@@ -37,6 +42,9 @@ def scatter(explorations: Sequence[Measured], name: str, sigma: float) -> Figure
                 one.energies[known], one.log10_geometric_mean[known], s=22, color=series_colour(index), linewidths=0,
                 label=f"exploration {index + 1}",
             )  # fmt: skip
+        if model is not None:
+            place = (model.energies, model.log10_geometric_mean)
+            axes.scatter(*place, s=120, marker="*", color=series_colour(len(explorations)), label="the model")
         axes.yaxis.set_major_formatter(lambda value, _: from_log10(value))
         axes.set_xlabel("energy")
         axes.set_ylabel("sensitivity (geometric mean)")
@@ -49,12 +57,13 @@ def scatter(explorations: Sequence[Measured], name: str, sigma: float) -> Figure
         Column("geometric mean", "log10 geometric mean", from_log10),
         Column("mean", "log10 mean", from_log10),
     )
+    numbered = [(index + 1, one) for index, one in enumerate(explorations)]
     rows = [
-        (index + 1, float(height), float(geometric), float(mean))
-        for index, one in enumerate(explorations)
+        (which, float(height), float(geometric), float(mean))
+        for which, one in (*numbered, *([] if model is None else [(None, model)]))
         for height, geometric, mean in zip(one.energies, one.log10_geometric_mean, one.log10_mean, strict=True)
     ]
-    caption = f"Each dot is a minimum: its energy, and the volume of its exact output boxes at sigma {sigma:g}."
+    caption = f"Each dot is a minimum: its energy, and the volume of its output boxes ({boxes}) at sigma {sigma:g}."
     return canvas.figure(caption, Table(name, columns, rows), draw, wide=(720, 420))
 
 
