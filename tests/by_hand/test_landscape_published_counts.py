@@ -47,6 +47,19 @@ def test_seven_atoms_have_four_minima_and_twelve_transition_states(tmp_path: Pat
     assert states == pytest.approx(expected, abs=1e-6)
 
 
+def test_eight_atoms_have_eight_minima_and_42_transition_states(tmp_path: Path) -> None:
+    found = explored(LennardJones(8), tmp_path, Exploration(), jobs=14)
+    assert tuple(map(len, found)) == (8, 42)
+
+
+@pytest.mark.thorough
+def test_nine_atoms_have_21_minima_and_165_transition_states(tmp_path: Path) -> None:
+    """The last one, eight atoms around one, is reached by symmetric starts alone: its surroundings are tiny."""
+    minima, states = explored(LennardJones(9), tmp_path, Exploration(), jobs=300)
+    assert (len(minima), len(states)) == (21, 165)
+    assert states[-1] == pytest.approx(-19.772296, abs=1e-6)
+
+
 def test_the_camelback_has_six_minima_and_seven_transition_states(tmp_path: Path) -> None:
     minima, states = explored(Camelback(), tmp_path, PLANE, jobs=6)
     assert minima == pytest.approx(np.repeat([-1.0316285, -0.2154638, 2.1042503], 2), abs=1e-6)

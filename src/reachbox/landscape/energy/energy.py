@@ -45,6 +45,14 @@ class Energy(ABC):
     def random_points(self, count: int, generator: np.random.Generator) -> Array:
         """Starting points spread over the part of the surface that matters, `(count, dimension)`."""
 
+    def symmetric_points(self, count: int, generator: np.random.Generator) -> Array:
+        """Starting points that a symmetry of the energy leaves where they are, `(count, dimension)`.
+
+        Gradients, and products of the Hessian with them, share the symmetry, so that searches stay within a space of
+        few variables, where rare points are not rare. Where no symmetry is known, any starting points.
+        """
+        return self.random_points(count, generator)
+
     @abstractmethod
     def describe(self) -> dict[str, object]:
         """What distinguishes this problem from another, as JSON values; stored with every result."""

@@ -9,6 +9,7 @@ import numpy as np
 from reachbox.errors import InputError
 from reachbox.landscape.energy.cluster_symmetry import nearest_copy, pair_distances, rigid_motions
 from reachbox.landscape.energy.energy import Array, Energy
+from reachbox.landscape.energy.point_groups import symmetric_atoms
 from reachbox.machine_code import compiled
 
 
@@ -51,6 +52,12 @@ class LennardJones(Energy):
         points = radius * directions
         points[::2, :, 2] *= 10 ** generator.uniform(-4, 0, (len(points[::2]), 1))
         return np.asarray(points.reshape(count, self.dimension))
+
+    def symmetric_points(self, count: int, generator: np.random.Generator) -> Array:
+        """Clusters of a random point group, about as large as random ones."""
+        radius = self.atoms ** (1 / 3)
+        clusters = [symmetric_atoms(self.atoms, radius, generator) for _ in range(count)]
+        return np.stack(clusters).reshape(count, self.dimension)
 
     def zero_modes(self, points: Array) -> Array:
         return rigid_motions(points)

@@ -22,7 +22,14 @@ from reachbox.landscape.storage.database import Database
 from reachbox.landscape.storage.stored import Minimum, Outcome
 
 Kind: TypeAlias = Literal[
-    "quench", "kick", "hop", "climb_from_minima", "climb_from_moves", "climb_from_random", "connect"
+    "quench",
+    "kick",
+    "hop",
+    "climb_from_minima",
+    "climb_from_moves",
+    "climb_from_random",
+    "climb_from_symmetric",
+    "connect",
 ]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
@@ -35,14 +42,15 @@ class Exploration:
     typical moves, with some idle units set going. `hop` sends `walkers` from those on a walk by basin
     hopping. `climb_from_minima` climbs from those, moved by `noise` times U(.2, 1) typical moves in each variable;
     `climb_from_moves` from moves that suit the surface, such as a hidden unit midway between its own weights and those
-    of another; `climb_from_random` from random starts relaxed by a few steps: each finds states that others miss.
+    of another; `climb_from_random` from random starts relaxed by a few steps; `climb_from_symmetric` from starts that a
+    symmetry leaves where they are, along the gradient, which has it too: each finds states that others miss.
     `connect` relaxes elastic bands between `pairs` of minima that no path joins yet, or any where all are joined, and
     climbs from their summits. A kind that needs more minima than are known quenches instead.
     """
 
     seed: int = 0
     batch: int = 256
-    kinds: tuple[Kind, ...] = ("quench", "climb_from_minima", "climb_from_random")
+    kinds: tuple[Kind, ...] = ("quench", "climb_from_minima", "climb_from_random", "climb_from_symmetric")
     searching: Searching = field(default_factory=Searching)
     hopping: Hopping = field(default_factory=Hopping)
     band: ElasticBand = field(default_factory=ElasticBand)
@@ -79,7 +87,7 @@ def plan(database: Database, options: Exploration, seed: int) -> Job:
     """The next job, by turns of kind, from the minima known now."""
     kind = options.kinds[seed % len(options.kinds)]
     job = Job(kind, seed, database.known_minima, database.known_transition_states)
-    if kind in ("quench", "climb_from_random"):
+    if kind in ("quench", "climb_from_random", "climb_from_symmetric"):
         return job
     if kind == "connect":
         pairs = _unconnected_pairs(database, options, np.random.default_rng([options.seed, seed, 1]))
@@ -152,11 +160,17 @@ def _climbing_starts(
     if job.starts is not None:
         sizes = options.noise * generator.uniform(0.2, 1.0, len(job.starts))
         starts = perturb(energy, job.starts, sizes, generator)
-    else:
-        starts = energy.random_points(options.batch, generator)
-        relaxation = replace(options.searching.minimiser, max_steps=options.relaxation_steps)
-        starts = minimise(energy, starts, relaxation).points
-    return starts, generator.standard_normal(starts.shape)
+        return starts, generator.standard_normal(starts.shape)
+    is_symmetric = job.kind == "climb_from_symmetric"
+    starts = (energy.symmetric_points if is_symmetric else energy.random_points)(options.batch, generator)
+    steps = int(generator.integers(1, options.relaxation_steps)) if is_symmetric else options.relaxation_steps
+    starts = minimise(energy, starts, replace(options.searching.minimiser, max_steps=steps)).points
+    if not is_symmetric:
+        return starts, generator.standard_normal(starts.shape)
+    _, gradients = energy.value_and_gradient(starts)
+    at_rest = ~gradients.any(axis=1)
+    gradients[at_rest] = generator.standard_normal((int(at_rest.sum()), energy.dimension))
+    return starts, gradients
 
 
 def _unconnected_pairs(
