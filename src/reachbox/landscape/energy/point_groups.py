@@ -22,7 +22,7 @@ def symmetric_atoms(atoms: int, radius: float, generator: np.random.Generator) -
     """
     while True:
         groups = _groups(int(generator.integers(1, max(2, atoms))))
-        placed = _filled(groups[generator.integers(len(groups))], atoms, radius, generator)
+        placed = _filled(groups[int(generator.integers(len(groups)))], atoms, radius, generator)
         if placed is not None:
             return placed
 
