@@ -40,7 +40,7 @@ def scatter(
             known = np.isfinite(one.log10_geometric_mean)
             axes.scatter(
                 one.energies[known], one.log10_geometric_mean[known], s=22, color=series_colour(index), linewidths=0,
-                label=f"exploration {index + 1}",
+                label=f"exploration {index + 1}" if len(explorations) > 1 else "minima",
             )  # fmt: skip
         if model is not None:
             place = (model.energies, model.log10_geometric_mean)

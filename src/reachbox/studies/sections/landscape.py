@@ -157,9 +157,10 @@ def _progress(found: Survey) -> Section:
         *(Column(label, label.replace(" ", "_"), count) for label in series),
     )  # fmt: skip
     rows = [(i + 1, t, *values) for i, (t, *values) in enumerate(zip(times, *series.values(), strict=True))]
+    jobs = "1 job" if len(found.attempts) == 1 else f"{count(len(found.attempts))} jobs"
     sentence = (
-        f"{count(len(found.attempts))} jobs in {number(found.seconds)} seconds. Where a curve bends to the right, "
-        "searches find what is known already."
+        f"{jobs} in {number(found.seconds)} seconds. Where a curve bends to the right, searches find what is known "
+        "already."
     )
     drawing = canvas.figure("Distinct points known after each job.", Table("progress", columns, rows), draw)
     return Section("How the exploration went", sentence, figures=(drawing,))
@@ -167,4 +168,7 @@ def _progress(found: Survey) -> Section:
 
 def survey_settings(found: Survey) -> Sequence[tuple[str, str]]:
     """What was explored, for the end of a page."""
-    return tuple((name, str(value)) for part in (found.about, found.problem) for name, value in part.items())
+    surface = {
+        f"{name} of the surface" if name in found.about else name: value for name, value in found.problem.items()
+    }
+    return tuple((name.replace("_", " "), str(value)) for name, value in {**found.about, **surface}.items())
