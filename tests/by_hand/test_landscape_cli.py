@@ -17,6 +17,7 @@ from torch import nn
 from reachbox import Box, Network, save, sensitivity
 from reachbox.cli import main
 from reachbox.data import load
+from reachbox.landscape import placed
 from reachbox.sensitivity import summarise
 
 PLANE = "a,b,kind\n" + "".join(
@@ -201,6 +202,17 @@ def test_a_network_is_set_beside_the_minima_of_its_own_loss(
     code, out, _ = studied("model.safetensors", *options, "--database", "study/landscape.db", "--json")
     again = json.loads(out)
     assert (code, again["energy"]) == (0, record["energy"])  # it goes on with what is there
+
+
+def test_batch_norm_is_multiplied_into_the_layer_before_it() -> None:
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(2, 4, bias=False), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 3)).double()
+    model(torch.randn(50, 2, dtype=torch.float64))
+    model.eval()
+    x = torch.randn(10, 2, dtype=torch.float64)
+    own = placed(Network.from_module(model, x), x, torch.arange(10) % 3)
+    logits = own.energy.logits(own.point[None])[0].T
+    assert logits == pytest.approx(model(x).detach().numpy(), abs=1e-12)
 
 
 def test_what_cannot_be_studied_is_refused_in_one_line(studied: Run, tmp_path: Path) -> None:
