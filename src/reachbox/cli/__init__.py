@@ -19,6 +19,7 @@ from reachbox.cli.bound import bound
 from reachbox.cli.certify import certify
 from reachbox.cli.doctor import doctor
 from reachbox.cli.evaluate import evaluate
+from reachbox.cli.flattened import flattened
 from reachbox.cli.landscape import landscape
 from reachbox.cli.picture import picture
 from reachbox.cli.reproduce import reproduce
@@ -36,7 +37,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (bound, sensitivity, certify, verify, train, evaluate, picture, study, tradeoff, reproduce, doctor):
-    app.command()(command)
+    app.command()(flattened(command))
 app.add_typer(landscape, name="landscape")
 
 

@@ -9,6 +9,7 @@ import typer
 
 from reachbox.cli import options
 from reachbox.cli.answer import Answer, ExitCode
+from reachbox.cli.option_groups import ClippedRadiusOptions, ComputationOptions, SampleOptions
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -25,24 +26,10 @@ AttackOption = Annotated[
 
 def certify(
     model: options.Model,
-    data: options.Data,
-    data_dir: options.DataDir = None,
-    label: options.Label = None,
-    one_hot: options.OneHot = False,
-    split: options.Split = None,
-    standardise: options.Standardise = False,
-    train: options.Train = False,
-    samples: options.Samples = None,
-    eps: options.Eps = None,
-    sigma: options.Sigma = None,
-    within: options.Within = None,
-    method: options.Method = "dual",
-    option: options.MethodOption = None,
+    samples: SampleOptions,
+    radius: ClippedRadiusOptions,
+    computing: ComputationOptions,
     attack: AttackOption = False,
-    timeout: options.Timeout = None,
-    dtype: options.Dtype = "float64",
-    device: options.Device = "cpu",
-    seed: options.Seed = 0,
     as_json: options.Json = False,
     out: options.Out = None,
 ) -> Answer:
@@ -57,25 +44,22 @@ def certify(
     """
     from time import perf_counter
 
-    from reachbox.cli.computation import Computation
-    from reachbox.cli.radius import RadiusOptions
-    from reachbox.cli.samples import DataOptions, task_from_data
+    from reachbox.cli.samples import task_from_data
     from reachbox.cli.setting import Setting
     from reachbox.formats.results import certificate_record
     from reachbox.network.files import load
 
-    computation = Computation.of(method, dtype, device, options=option or (), timeout=timeout, seed=seed)
+    computation = computing.read(samples.seed)
     network = load(model)
-    data_set = DataOptions(data, data_dir, label, one_hot, split, standardise, train, seed)
-    task = task_from_data(data_set, RadiusOptions.of(eps, sigma, within), network.input_shape, samples)
+    task = task_from_data(samples, radius.read(), network.input_shape, samples.samples)
     started = perf_counter()
     predicted = computation.predicted(network, task.x)
     certificate = computation.certify(network, task, predicted)
-    broken = computation.attack(network, task, certificate, seed) if attack else None
+    broken = computation.attack(network, task, certificate, samples.seed) if attack else None
     seconds = perf_counter() - started
     setting = Setting(model, task, computation)
     attacked = {} if broken is None else {"attacked": broken, "attacked_error": broken.double().mean().item()}
-    timed = {"method": method, "seconds": seconds}
+    timed = {"method": computing.method, "seconds": seconds}
     record = timed | certificate_record(certificate) | {"predicted": predicted, **attacked}
     return Answer(
         record=record | setting.record(),

@@ -42,14 +42,14 @@ class Computation:
         dtype: str = "float64",
         device: str = "cpu",
         *,
-        options: Sequence[str] = (),
+        option: Sequence[str] = (),
         timeout: float | None = None,
         seed: int = 0,
     ) -> Computation:
         """From the command line's words; `InputError` for one that is unknown or does not fit the method."""
         if dtype not in DTYPES:
             raise InputError(f"dtype: {' or '.join(DTYPES)} is allowed, found {dtype!r}")
-        return cls(_method(method, options, timeout, seed), DTYPES[dtype], device_of(device))
+        return cls(_method(method, option, timeout, seed), DTYPES[dtype], device_of(device))
 
     def bound(self, network: Network, boxes: Box) -> Reach:
         """`reach` of all boxes, results on the CPU; a bar shows the samples done."""

@@ -8,6 +8,7 @@ import typer
 
 from reachbox.cli import options
 from reachbox.cli.answer import Answer
+from reachbox.cli.option_groups import ClippedRadiusOptions, MethodOptions, SampleOptions
 
 Metrics = Annotated[
     str | None,
@@ -17,23 +18,10 @@ Metrics = Annotated[
 
 def evaluate(
     model: options.Model,
-    data: options.Data,
-    data_dir: options.DataDir = None,
-    label: options.Label = None,
-    one_hot: options.OneHot = False,
-    split: options.Split = None,
-    standardise: options.Standardise = False,
-    train: options.Train = False,
-    samples: options.Samples = None,
-    eps: options.Eps = None,
-    sigma: options.Sigma = None,
-    within: options.Within = None,
-    method: options.Method = "dual",
-    option: options.MethodOption = None,
+    samples: SampleOptions,
+    radius: ClippedRadiusOptions,
+    computing: MethodOptions,
     metrics: Metrics = None,
-    timeout: options.Timeout = None,
-    device: options.Device = "cpu",
-    seed: options.Seed = 0,
     as_json: options.Json = False,
     out: options.Out = None,
 ) -> Answer:
@@ -45,24 +33,21 @@ def evaluate(
     """
     from time import perf_counter
 
-    from reachbox.cli.computation import Computation
     from reachbox.cli.progress import waiting
-    from reachbox.cli.radius import RadiusOptions
-    from reachbox.cli.samples import DataOptions, task_from_data
+    from reachbox.cli.samples import task_from_data
     from reachbox.cli.setting import Setting
     from reachbox.cli.tables import facts, metric
     from reachbox.network.files import load
     from reachbox.training.attacks import Attack
     from reachbox.training.metrics import METRICS, Evaluation
 
-    computation = Computation.of(method, "float64", device, options=option or (), timeout=timeout, seed=seed)
+    computation = computing.read(samples.seed)
     network = load(model).to(device=computation.device)
-    data_set = DataOptions(data, data_dir, label, one_hot, split, standardise, train, seed)
-    radius = RadiusOptions.of(eps, sigma, within)
-    task = task_from_data(data_set, radius, network.input_shape, samples)
+    around = radius.read()
+    task = task_from_data(samples, around, network.input_shape, samples.samples)
     names = tuple(METRICS) if metrics is None else tuple(metrics.split(","))
     x, labels, each = (part.to(computation.device) for part in (task.x, task.labels, task.radius))
-    evaluation = Evaluation(x, labels, each, names, computation.method, radius.within, Attack(seed=seed))
+    evaluation = Evaluation(x, labels, each, names, computation.method, around.within, Attack(seed=samples.seed))
     started = perf_counter()
     with waiting(", ".join(names)):
         found = evaluation(network)
@@ -70,7 +55,7 @@ def evaluate(
     setting = Setting(model, task, computation)
     shown = facts({name: metric(name, value) for name, value in found.items()})
     return Answer(
-        record={"method": method, "metrics": found, "seconds": seconds, **setting.record()},
+        record={"method": computing.method, "metrics": found, "seconds": seconds, **setting.record()},
         view=(setting.view("sound", seconds), "", shown),
         as_json=as_json,
         out=out,

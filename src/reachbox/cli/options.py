@@ -126,9 +126,7 @@ Dtype: TypeAlias = Annotated[
 Device: TypeAlias = Annotated[
     str, typer.Option(metavar="cpu|cuda[:N]", help="Where to compute.", rich_help_panel=COMPUTATION)
 ]
-Seed: TypeAlias = Annotated[
-    int, typer.Option(metavar="N", min=0, help="Decides every random draw.", rich_help_panel=COMPUTATION)
-]
+Seed: TypeAlias = Annotated[int, typer.Option(metavar="N", min=0, help="Decides every random draw.")]
 
 OUTPUT = "Output"
 Json: TypeAlias = Annotated[bool, typer.Option("--json", help="Print one JSON object.", rich_help_panel=OUTPUT)]

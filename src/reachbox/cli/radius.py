@@ -1,4 +1,4 @@
-"""How far each feature may move, as the command line says it."""
+"""How far each feature may move."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reachbox.errors import InputError
 
 
 @dataclass(frozen=True)
-class RadiusOptions:
+class Radius:
     """`eps`, a number for every feature or one each, or `sigma`, a share of each feature's range; `within` clips."""
 
     eps: tuple[float, ...] | None = None
@@ -20,7 +20,7 @@ class RadiusOptions:
     within: tuple[float, float] | None = None
 
     @classmethod
-    def of(cls, eps: str | None, sigma: float | None, within: str | None) -> RadiusOptions:
+    def of(cls, eps: str | None, sigma: float | None, within: str | None = None) -> Radius:
         """From the words of the command line, `0.1` or `0.1,0.2,0.3`; `InputError` for what is not a number."""
         limits = None if within is None else _numbers("within", within)
         if limits is not None and len(limits) != 2:

@@ -4,58 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from reachbox import data
 from reachbox.box import Box
-from reachbox.cli.radius import RadiusOptions
-from reachbox.data import Dataset, Inputs
+from reachbox.cli.option_groups import InputOptions, SampleOptions
+from reachbox.cli.radius import Radius
+from reachbox.data import Inputs
 from reachbox.errors import InputError
-
-
-@dataclass(frozen=True)
-class DataOptions:
-    """Which data set, and which of its samples."""
-
-    name: str
-    data_dir: Path | None = None
-    label: str | None = None
-    one_hot: bool = False
-    split: float | None = None
-    standardise: bool = False
-    train: bool = False
-    seed: int = 0
-
-    @classmethod
-    def of(cls, name: str | None, *options: Any) -> DataOptions | None:
-        """The data set of that name, if there is one; without it none of its options may stand."""
-        if name is not None:
-            return cls(name, *options)
-        without = cls("", *options)
-        if without != cls("", seed=without.seed):
-            raise InputError(
-                "data: --data-dir, --label, --one-hot, --split, --standardise and --train need --data NAME"
-            )
-        return None
-
-    def load(self) -> Dataset:
-        """The data set itself."""
-        return data.load(
-            self.name,
-            data_dir=self.data_dir,
-            label=self.label,
-            one_hot=self.one_hot,
-            split=self.split,
-            standardise=self.standardise,
-            seed=self.seed,
-        )
-
-    def samples(self, dataset: Dataset) -> tuple[Tensor, Tensor]:
-        """The samples and labels that were asked for."""
-        return (dataset.x_train, dataset.y_train) if self.train else (dataset.x_test, dataset.y_test)
 
 
 @dataclass(frozen=True)
@@ -78,25 +36,22 @@ class LabelledTask(Task):
     class_names: tuple[str, ...] = field(kw_only=True)
 
 
-def task_from(
-    path: Path | None, options: DataOptions | None, radius: RadiusOptions, shape: tuple[int, ...], count: int | None
-) -> Task:
+def task_from(options: InputOptions, radius: Radius, shape: tuple[int, ...], count: int | None) -> Task:
     """The task of a command that takes `--input`, `--data` or both."""
-    if path is not None:
-        return task_from_input(path, options, radius, shape, count)
-    if options is not None:
-        return task_from_data(options, radius, shape, count)
+    data_set = options.data_set
+    if options.input_file is not None:
+        return task_from_input(options.input_file, data_set, radius, shape, count)
+    if data_set is not None:
+        return task_from_data(data_set, radius, shape, count)
     raise InputError("samples: say which, --input FILE.npz or --data NAME")
 
 
-def task_from_data(
-    options: DataOptions, radius: RadiusOptions, shape: tuple[int, ...], count: int | None
-) -> LabelledTask:
+def task_from_data(options: SampleOptions, radius: Radius, shape: tuple[int, ...], count: int | None) -> LabelledTask:
     """Boxes around the first `count` samples of a data set, for a network that takes inputs of `shape`."""
     if radius.within is not None and options.standardise:
         raise InputError("within: is in original units, which do not fit standardised samples; leave one of them out")
     dataset = options.load()
-    x, labels = options.samples(dataset)
+    x, labels = options.chosen(dataset)
     total, part = len(x), "training" if options.train else "test"
     _check_count(count, total, f"{dataset.name} has {total} {part}")
     x = fitted(x[:count], shape, dataset.name).double()
@@ -114,7 +69,7 @@ def task_from_data(
 
 
 def task_from_input(
-    path: Path, options: DataOptions | None, radius: RadiusOptions, shape: tuple[int, ...], count: int | None
+    path: Path, options: SampleOptions | None, radius: Radius, shape: tuple[int, ...], count: int | None
 ) -> Task:
     """The boxes of an `.npz` file, or boxes around its samples; `options`: the data set whose range `sigma` uses."""
     inputs = data.read_input(path, shape)
@@ -126,7 +81,7 @@ def task_from_input(
 
 
 def _boxes_of(
-    inputs: Inputs, options: DataOptions | None, radius: RadiusOptions, shape: tuple[int, ...]
+    inputs: Inputs, options: SampleOptions | None, radius: Radius, shape: tuple[int, ...]
 ) -> tuple[Box, str, tuple[str, ...] | None]:
     """The boxes, their radius in words, and class names where a data set gives them."""
     if not inputs.needs_radius:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from reachbox.cli import options
 from reachbox.cli.answer import Answer, ExitCode
+from reachbox.cli.option_groups import ClippedRadiusOptions, ComputationOptions, InputOptions
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,24 +17,9 @@ if TYPE_CHECKING:
 
 def sensitivity(
     model: options.Model,
-    input_file: options.Input = None,
-    data: options.MaybeData = None,
-    data_dir: options.DataDir = None,
-    label: options.Label = None,
-    one_hot: options.OneHot = False,
-    split: options.Split = None,
-    standardise: options.Standardise = False,
-    train: options.Train = False,
-    samples: options.Samples = None,
-    eps: options.Eps = None,
-    sigma: options.Sigma = None,
-    within: options.Within = None,
-    method: options.Method = "dual",
-    option: options.MethodOption = None,
-    timeout: options.Timeout = None,
-    dtype: options.Dtype = "float64",
-    device: options.Device = "cpu",
-    seed: options.Seed = 0,
+    inputs: InputOptions,
+    radius: ClippedRadiusOptions,
+    computing: ComputationOptions,
     as_json: options.Json = False,
     out: options.Out = None,
 ) -> Answer:
@@ -44,18 +30,15 @@ def sensitivity(
 
     reachbox sensitivity net.onnx --data iris --sigma 0.1 --method crown
     """
-    from reachbox.cli.computation import Computation
-    from reachbox.cli.radius import RadiusOptions
-    from reachbox.cli.samples import DataOptions, task_from
+    from reachbox.cli.samples import task_from
     from reachbox.cli.setting import Setting
     from reachbox.formats.results import sensitivity_record
     from reachbox.network.files import load
     from reachbox.sensitivity import summarise
 
-    computation = Computation.of(method, dtype, device, options=option or (), timeout=timeout, seed=seed)
+    computation = computing.read(inputs.seed)
     network = load(model)
-    data_set = DataOptions.of(data, data_dir, label, one_hot, split, standardise, train, seed)
-    task = task_from(input_file, data_set, RadiusOptions.of(eps, sigma, within), network.input_shape, samples)
+    task = task_from(inputs, radius.read(), network.input_shape, inputs.samples)
     result = computation.bound(network, task.boxes)
     summary = summarise(result.log_volume)
     setting = Setting(model, task, computation)

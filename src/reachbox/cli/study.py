@@ -9,6 +9,7 @@ import typer
 
 from reachbox.cli import options
 from reachbox.cli.answer import Answer
+from reachbox.cli.option_groups import DataOptions
 
 EXPLORATION = "Exploration, of a MODEL"
 File = Annotated[
@@ -50,12 +51,7 @@ Folder = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Wh
 
 def study(
     file: File,
-    data: options.Data,
-    data_dir: options.DataDir = None,
-    label: options.Label = None,
-    one_hot: options.OneHot = False,
-    split: options.Split = None,
-    standardise: options.Standardise = False,
+    data: DataOptions,
     sigma: Sigma = 0.1,
     out: Folder = None,
     database: Database = None,
@@ -63,7 +59,6 @@ def study(
     minima: Minima = None,
     minutes: Minutes = None,
     workers: Workers = None,
-    seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> Answer:
     """How sensitive the network is at every minimum of its loss, on the training samples, against the energy.
@@ -74,10 +69,8 @@ def study(
 
     reachbox study iris.db --data iris --sigma 0.1 --out study/
     """
-    from reachbox.cli.samples import DataOptions
     from reachbox.cli.study_subject import Exploring, subject_of
     from reachbox.cli.studying import Study
 
-    chosen = DataOptions(data, data_dir, label, one_hot, split, standardise, seed=seed)
     exploring = Exploring(database, l2, minima, minutes, workers)
-    return Study(file, sigma, out, subject_of(file, chosen, sigma, out, exploring)).answer(as_json)
+    return Study(file, sigma, out, subject_of(file, data, sigma, out, exploring)).answer(as_json)

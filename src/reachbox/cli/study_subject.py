@@ -10,7 +10,8 @@ import torch
 from reachbox.box import Box
 from reachbox.cli.landscape.exploring import Goal, filled, team_of
 from reachbox.cli.landscape.problem import ACTIVATIONS, MLP
-from reachbox.cli.samples import DataOptions, fitted
+from reachbox.cli.option_groups import DataOptions
+from reachbox.cli.samples import fitted
 from reachbox.data import Dataset
 from reachbox.errors import InputError
 from reachbox.file_access import reading

@@ -9,6 +9,7 @@ import typer
 
 from reachbox.cli import options
 from reachbox.cli.answer import Answer
+from reachbox.cli.option_groups import DataOptions
 
 Network = Annotated[
     str | None, typer.Option(metavar="SPEC", help="As in train; conv:16,32 for images, else mlp:25,25,25, without it.")
@@ -21,14 +22,12 @@ Folder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="The page,
 
 
 def tradeoff(
-    data: options.Data,
+    data: DataOptions,
     out: Folder = Path("tradeoff"),
-    data_dir: options.DataDir = None,
     network: Network = None,
     methods: Methods = None,
     epochs: Epochs = 8,
     device: options.Device = "cpu",
-    seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> Answer:
     """Sweeps the weight of each training method and draws clean error against proven error, with the fronts.
@@ -41,7 +40,6 @@ def tradeoff(
 
     from reachbox.cli.computation import device_of
     from reachbox.cli.progress import share_done
-    from reachbox.cli.samples import DataOptions
     from reachbox.cli.tables import duration, facts
     from reachbox.report import Page, versions, write_page
     from reachbox.studies.chapter import Request
@@ -50,21 +48,21 @@ def tradeoff(
     from reachbox.training.presets import TWO_CONVOLUTIONS
 
     started = perf_counter()
-    dataset = DataOptions(data, data_dir, seed=seed).load()
+    dataset = data.load()
     spec = network or (TWO_CONVOLUTIONS if len(dataset.input_shape) == 3 else "mlp:25,25,25")
     chosen = tuple(SWEEPS) if methods is None else tuple(methods.split(","))
     with one_thread(), share_done() as progress:
-        request = Request(out / "work", seed=seed, progress=progress, device=str(device_of(device)))
+        request = Request(out / "work", seed=data.seed, progress=progress, device=str(device_of(device)))
         runs = sweep(dataset, spec, epochs, request, methods=chosen)
     section = section_of(runs, dataset)
     lead = "Smaller boxes, or proven margins, cost accuracy and time. How much, method by method:"
-    known = (("seed", str(seed)), *settings_of(dataset, spec, epochs))
+    known = (("seed", str(data.seed)), *settings_of(dataset, spec, epochs))
     with_versions = ("with", ", ".join(f"{name} {version}" for name, version in versions()))
     page = write_page(Page("What robustness costs", lead, (), (section,), (*known, with_versions)), out)
     seconds = perf_counter() - started
     points = {method: {str(w): run.metrics for w, run in found.items()} for method, found in runs.items()}
     return Answer(
-        record={"report": page, "points": points, "seed": seed, "seconds": seconds, "versions": dict(versions())},
+        record={"report": page, "points": points, "seed": data.seed, "seconds": seconds, "versions": dict(versions())},
         view=(facts({"report": page, "time": duration(seconds)}),),
         as_json=as_json,
     )

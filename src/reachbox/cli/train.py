@@ -9,6 +9,7 @@ import typer
 
 from reachbox.cli import options
 from reachbox.cli.answer import Answer
+from reachbox.cli.option_groups import ClippedRadiusOptions, DataOptions
 
 OBJECTIVE, TRAINING = "Objective", "Training"
 Folder = Annotated[
@@ -98,13 +99,9 @@ TensorBoard = Annotated[
 
 
 def train(
-    data: options.Data,
+    data: DataOptions,
+    radius: ClippedRadiusOptions,
     out: Folder,
-    data_dir: options.DataDir = None,
-    label: options.Label = None,
-    one_hot: options.OneHot = False,
-    split: options.Split = None,
-    standardise: options.Standardise = False,
     network: Network = None,
     preset: Preset = None,
     objective: Objective = None,
@@ -112,9 +109,6 @@ def train(
     weight: Weight = None,
     method: Bounds = None,
     option: ObjectiveOption = None,
-    eps: options.Eps = None,
-    sigma: options.Sigma = None,
-    within: options.Within = None,
     epochs: Epochs = None,
     batch_size: BatchSize = None,
     optimiser: Optimiser = None,
@@ -124,7 +118,6 @@ def train(
     gradient_limit: GradientLimit = None,
     samples: Measured = 1000,
     device: options.Device = "cpu",
-    seed: options.Seed = 0,
     tensorboard: TensorBoard = False,
     as_json: options.Json = False,
 ) -> Answer:
@@ -139,20 +132,17 @@ def train(
     reachbox train --data mnist --objective sensitivity --weight 1e-6 --sigma 0.05 --out runs/sm
     """
     from reachbox.cli.objective import ObjectiveOptions
-    from reachbox.cli.radius import RadiusOptions
-    from reachbox.cli.samples import DataOptions
     from reachbox.cli.training import Training
     from reachbox.cli.training_settings import SettingsOptions
 
     training = Training(
         folder=out,
-        data=DataOptions(data, data_dir, label, one_hot, split, standardise, seed=seed),
+        data=data,
         network=network,
         preset=preset,
         objective=ObjectiveOptions(objective, l2, weight, method, tuple(option or ())),
-        radius=RadiusOptions.of(eps, sigma, within),
+        radius=radius.read(),
         settings=SettingsOptions(epochs, batch_size, optimiser, learning_rate, momentum, gradient_limit, cool_down),
-        seed=seed,
         measured=samples,
         device=device,
         tensorboard=tensorboard,

@@ -14,9 +14,9 @@ from torch import Tensor
 from reachbox.cli.answer import Answer
 from reachbox.cli.computation import device_of
 from reachbox.cli.objective import ObjectiveOptions
+from reachbox.cli.option_groups import DataOptions
 from reachbox.cli.progress import training_progress
-from reachbox.cli.radius import RadiusOptions
-from reachbox.cli.samples import DataOptions
+from reachbox.cli.radius import Radius
 from reachbox.cli.tables import duration, facts, headline, metric, numbers_table
 from reachbox.cli.torchrun import process_group
 from reachbox.cli.training_settings import SettingsOptions
@@ -45,9 +45,8 @@ class Training:
     network: str | None
     preset: str | None
     objective: ObjectiveOptions
-    radius: RadiusOptions
+    radius: Radius
     settings: SettingsOptions
-    seed: int
     measured: int
     device: str
     tensorboard: bool = False
@@ -72,9 +71,9 @@ class Training:
             objective = self.objective.changed(preset.objective(each), radius.within)
         else:
             objective = self.objective.build(each, radius.within)
-        settings = self.settings.build(preset, self.seed)
+        settings = self.settings.build(preset, self.data.seed)
         spec = self.network or (TWO_CONVOLUTIONS if len(dataset.input_shape) == 3 else "mlp:25,25,25")
-        module = build(spec, dataset.input_shape, dataset.classes, self.seed).to(device)
+        module = build(spec, dataset.input_shape, dataset.classes, self.data.seed).to(device)
         named = {"preset": self.preset} if self.preset else {}
         about = {"data": dataset.name, "network": spec, **named, "objective": objective.name, "radius": words}
         with training_progress(settings.epochs) as (on_step, show), self._events() as write:
@@ -112,7 +111,7 @@ class Training:
     def _told(self, state: State, about: Mapping[str, str], as_json: bool) -> Answer:
         result = self.folder / RESULT
         run_facts: dict[str, str | Path] = {"folder": self.folder, **about, "result": result}
-        record = {**run_facts, "epochs": state.epoch, "seed": self.seed}
+        record = {**run_facts, "epochs": state.epoch, "seed": self.data.seed}
         history = [epoch.row() for epoch in state.history]
         return Answer(
             record={**record, "history": history, "versions": dict(versions())},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from reachbox.cli.flattened import flattened
 from reachbox.cli.landscape.explore import explore
 from reachbox.cli.landscape.export import export
 from reachbox.cli.landscape.show import show
@@ -12,4 +13,4 @@ landscape = typer.Typer(
     help="Minima and transition states of a network's loss, and how they connect.", no_args_is_help=True
 )
 for command in (explore, show, export):
-    landscape.command()(command)
+    landscape.command()(flattened(command))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from reachbox.cli import options
 from reachbox.cli.answer import Answer
+from reachbox.cli.option_groups import DataOptions
 
 PROBLEM, SEARCH = "Problem", "Search"
 Database = Annotated[
@@ -66,14 +68,16 @@ Dask = Annotated[
 ]
 
 
+@dataclass(frozen=True)
+class Explored(DataOptions):
+    """The samples of the loss."""
+
+    standardise: Standardise = False
+
+
 def explore(
-    data: options.Data,
+    data: Explored,
     database: Database,
-    data_dir: options.DataDir = None,
-    label: options.Label = None,
-    one_hot: options.OneHot = False,
-    split: options.Split = None,
-    standardise: Standardise = False,
     network: Network = "mlp:25,25,25",
     activation: Activation = "relu",
     l2: L2 = 1e-3,
@@ -87,7 +91,6 @@ def explore(
     minutes: Minutes = None,
     workers: Workers = 1,
     dask: Dask = None,
-    seed: options.Seed = 0,
     as_json: options.Json = False,
 ) -> Answer:
     """Searches for minima and transition states of a network's loss on the training samples.
@@ -99,11 +102,10 @@ def explore(
     """
     from reachbox.cli.landscape.exploring import Goal, explored
     from reachbox.cli.landscape.problem import Problem
-    from reachbox.cli.samples import DataOptions
 
     goal = Goal(minima, states, minutes)
     problem = Problem(
-        data=DataOptions(data, data_dir, label, one_hot, split, standardise, seed=seed),
+        data=data,
         network=network,
         activation=activation,
         l2=l2,
@@ -111,6 +113,5 @@ def explore(
         mode=mode,
         width=width,
         rms=rms,
-        seed=seed,
     )
     return explored(problem, database, tolerance, goal, workers, dask, as_json)

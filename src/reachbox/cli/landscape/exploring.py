@@ -58,7 +58,7 @@ def explored(
         found, is_reached = filled(path, landscape, problem.about(), goal, team, Tolerance(energy=tolerance))
     gave_up = not is_reached and goal.counts
     return Answer(
-        record={**survey_record(found), "database": path, "seed": problem.seed, "seconds": perf_counter() - begin},
+        record={**survey_record(found), "database": path, "seed": problem.data.seed, "seconds": perf_counter() - begin},
         view=survey_view(found),
         exit_code=ExitCode.GAVE_UP if gave_up else ExitCode.DONE,
         as_json=as_json,

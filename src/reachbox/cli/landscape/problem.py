@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reachbox.cli.samples import DataOptions
+from reachbox.cli.option_groups import DataOptions
 from reachbox.errors import InputError
 from reachbox.landscape import (
     Activation,
@@ -36,7 +36,6 @@ class Problem:
     mode: str | None
     width: float | None
     rms: float | None
-    seed: int
 
     def landscape(self) -> Landscape:
         """The surface and how to search it; `InputError` for options that do not fit together."""
@@ -44,12 +43,12 @@ class Problem:
             raise InputError(f"l2: must not be negative, found {self.l2:g}")
         if self.rms is not None and not self.rms > 0:
             raise InputError(f"rms: must be positive, found {self.rms:g}")
-        return landscape_of(self._energy(), self._mode(), self.width, self.rms, self.seed)
+        return landscape_of(self._energy(), self._mode(), self.width, self.rms, self.data.seed)
 
     def about(self) -> dict[str, object]:
         """The problem in words, kept in the database."""
         units = "standardised" if self.data.standardise else "raw"
-        words = {"data": f"{self.data.name}, {units} features", "network": self.network}
+        words = {"data": f"{self.data.data}, {units} features", "network": self.network}
         return {**words, "activation": self.activation} if self.network.startswith(MLP) else {**words}
 
     def _mode(self) -> Mode | None:
@@ -71,6 +70,6 @@ class Problem:
             return PerceptronEnergy(
                 widths, activation, inputs.numpy(), labels.numpy(), l2=self.l2, biases_count=self.biases_count
             )
-        module = build(self.network, dataset.input_shape, dataset.classes, self.seed)
+        module = build(self.network, dataset.input_shape, dataset.classes, self.data.seed)
         samples = dataset.x_train.double()
         return ModuleEnergy(module, samples, labels, l2=self.l2, biases_count=self.biases_count)
