@@ -8,7 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reachbox.landscape import Database, Exploration, PerceptronEnergy, Searching, Tanh, explore, inertia, landscape_of
+from reachbox.landscape import (
+    Database,
+    Exploration,
+    PerceptronEnergy,
+    Searching,
+    Tanh,
+    Tolerance,
+    explore,
+    inertia,
+    landscape_of,
+)
+from reachbox.landscape.exploring.search import Search
+from reachbox.landscape.stationary_point import Catalogue
 
 INPUTS, LABELS = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]), np.array([0, 1, 1, 0])
 JOBS = 24
@@ -42,7 +54,7 @@ def test_explorations_with_different_seeds_agree(tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("l2", "minima", "states"), [(0.003, 5, 15), (0.01, 3, 12)])
+@pytest.mark.parametrize(("l2", "minima", "states"), [(0.003, 5, 16), (0.01, 3, 12)])
 def test_three_units_too(tmp_path: Path, l2: float, minima: int, states: int) -> None:
     found = []
     for seed in (0, 1, 2):
@@ -86,3 +98,20 @@ def test_searches_find_those_that_are_met_often(tmp_path: Path) -> None:
     assert minima == pytest.approx([0.496669, 0.548206, 0.693147], abs=1e-6)
     for height in (0.519017, 0.625206):
         assert np.abs(np.array(states) - height).min() < 1e-6
+
+
+def test_paths_that_keep_a_symmetry_go_on_from_a_saddle_to_a_minimum(tmp_path: Path) -> None:
+    """The minimum of two units, beside a zero one, falls on one side to a saddle that no swap of the inputs changes."""
+    smaller, larger = network(2, 0.01), network(3, 0.01)
+    points, heights, _ = explored(smaller, tmp_path, jobs=6)
+    start = np.zeros((1, larger.dimension))
+    for target, array in zip(larger.layout.split(start), smaller.layout.split(points[1][None]), strict=True):
+        target[tuple(slice(0, size) for size in array.shape)] = array
+    search = Search(larger, Searching.for_networks(1e-7), Catalogue(Tolerance()), Catalogue(Tolerance()))
+    search.climb(start, np.random.default_rng(0).standard_normal(start.shape))
+    (crossing,) = search.crossings
+    assert crossing.state.energy == pytest.approx(heights[1], abs=1e-9)
+    for end in (crossing.first, crossing.second):
+        assert end.inertia is not None
+        assert end.inertia.is_minimum
+        assert end.energy < heights[1] - 1e-3

@@ -70,6 +70,14 @@ class Quench:
         """The chosen replicas alone."""
         return Quench(*(value[chosen] for value in vars(self).values()))
 
+    def with_rows(self, chosen: npt.NDArray[np.bool_], other: Quench) -> Quench:
+        """With those of `other` in place of the chosen replicas."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        columns = [(value.copy(), instead) for value, instead in pairs]
+        for value, instead in columns:
+            value[chosen] = instead
+        return Quench(*(value for value, _ in columns))
+
 
 def minimise(energy: Energy, starts: Array, options: Minimiser | None = None) -> Quench:
     """Walk down from each start `(replicas, dimension)` to a point of small gradient.

@@ -114,6 +114,17 @@ class PerceptronEnergy(Energy):
     def random_points(self, count: int, generator: np.random.Generator) -> Array:
         return self.layout.random_points(count, generator)
 
+    def symmetric_points(self, count: int, generator: np.random.Generator) -> Array:
+        """Random weights with hidden units of a layer equal in groups, up to signs where those are a symmetry."""
+        points = self.random_points(count, generator)
+        for point in points:
+            arrays = self.layout.split(point[None])
+            for layer in range(len(self.widths) - 2):
+                units = unit_symmetry.unit_rows(arrays, layer)
+                alike = unit_symmetry.in_equal_groups(units, self.activation.is_odd, generator)
+                unit_symmetry.set_unit_rows(arrays, layer, alike)
+        return points
+
     def scales(self, points: Array) -> Array:
         """Those of the layers; 0 for the weights of hidden ReLU units that have none but zeros: they stay idle."""
         scales = self.layout.scales(points)

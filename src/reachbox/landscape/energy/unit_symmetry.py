@@ -80,6 +80,20 @@ def group_equal(units: Array, tolerance: float, signs: bool) -> tuple[npt.NDArra
     return group, sign
 
 
+def in_equal_groups(units: Array, signs: bool, generator: np.random.Generator) -> Array:
+    """Each row as that of the first of a random group: what an exchange of units leaves where it is.
+
+    Where `signs` count, each has a random one, and every other time the units of one group are 0.
+    """
+    groups = int(generator.integers(1, len(units) + 1))
+    group = generator.integers(0, groups, len(units))
+    if not signs:
+        return units[group]
+    alike = generator.choice((-1.0, 1.0), len(units))[:, None] * units[group]
+    idle = int(generator.integers(0, 2 * groups))
+    return np.where((group == idle)[:, None], 0.0, alike)
+
+
 def step_to_another(units: Array, signs: bool, generator: np.random.Generator) -> tuple[int, Array]:
     """One of the `units`, and its way to one of another group or to that one's negative, whichever is nearer."""
     group, _ = group_equal(units, DIFFERENT, signs)

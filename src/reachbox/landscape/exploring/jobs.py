@@ -43,7 +43,7 @@ class Exploration:
     hopping. `climb_from_minima` climbs from those, moved by `noise` times U(.2, 1) typical moves in each variable;
     `climb_from_moves` from moves that suit the surface, such as a hidden unit midway between its own weights and those
     of another; `climb_from_random` from random starts relaxed by a few steps; `climb_from_symmetric` from starts that a
-    symmetry leaves where they are, along the gradient, which has it too: each finds states that others miss.
+    symmetry leaves where they are, relaxed by a few steps or all the way: each finds states that others miss.
     `connect` relaxes elastic bands between `pairs` of minima that no path joins yet, or any where all are joined, and
     climbs from their summits. A kind that needs more minima than are known quenches instead.
     """
@@ -161,16 +161,26 @@ def _climbing_starts(
         sizes = options.noise * generator.uniform(0.2, 1.0, len(job.starts))
         starts = perturb(energy, job.starts, sizes, generator)
         return starts, generator.standard_normal(starts.shape)
-    is_symmetric = job.kind == "climb_from_symmetric"
-    starts = (energy.symmetric_points if is_symmetric else energy.random_points)(options.batch, generator)
-    steps = int(generator.integers(1, options.relaxation_steps)) if is_symmetric else options.relaxation_steps
-    starts = minimise(energy, starts, replace(options.searching.minimiser, max_steps=steps)).points
-    if not is_symmetric:
-        return starts, generator.standard_normal(starts.shape)
-    _, gradients = energy.value_and_gradient(starts)
-    at_rest = ~gradients.any(axis=1)
-    gradients[at_rest] = generator.standard_normal((int(at_rest.sum()), energy.dimension))
-    return starts, gradients
+    if job.kind == "climb_from_symmetric":
+        return _symmetric_starts(energy, options, generator)
+    relaxation = replace(options.searching.minimiser, max_steps=options.relaxation_steps)
+    starts = minimise(energy, energy.random_points(options.batch, generator), relaxation).points
+    return starts, generator.standard_normal(starts.shape)
+
+
+def _symmetric_starts(energy: Energy, options: Exploration, generator: np.random.Generator) -> tuple[Array, Array]:
+    """Symmetric points relaxed a little, and their gradients; every other time all the way.
+
+    What is at rest among points of its own symmetry often falls along one direction that breaks it: a climb finds the
+    direction, and itself at a transition state.
+    """
+    minimiser = options.searching.minimiser
+    steps = minimiser.max_steps if generator.random() < 0.5 else int(generator.integers(1, options.relaxation_steps))
+    starts = energy.symmetric_points(options.batch, generator)
+    relaxed = minimise(energy, starts, replace(minimiser, max_steps=steps))
+    _, directions = energy.value_and_gradient(relaxed.points)
+    directions[relaxed.converged] = generator.standard_normal((int(relaxed.converged.sum()), energy.dimension))
+    return relaxed.points, directions
 
 
 def _unconnected_pairs(

@@ -23,7 +23,9 @@ class Mode(StrEnum):
 
 CLIMBING: tuple[Kind, ...] = ("quench", "climb_from_minima", "climb_from_minima", "climb_from_minima")
 MOVING: tuple[Kind, ...] = ("quench", *("climb_from_moves",) * 7)
-EVERY_WAY: tuple[Kind, ...] = ("quench", "climb_from_minima", "climb_from_random", "climb_from_moves", "connect")
+EVERY_WAY: tuple[Kind, ...] = (
+    "quench", "climb_from_minima", "climb_from_random", "climb_from_symmetric", "climb_from_moves", "connect",
+)  # fmt: skip
 KICKING: tuple[Kind, ...] = ("quench", "kick", "kick", "kick")
 WIDE_BEND = 0.1
 RMS = {Mode.SMOOTH: 1e-7, Mode.SMOOTHED: 1e-7, Mode.PAPER: 1e-3}

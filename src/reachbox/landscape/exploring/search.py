@@ -17,6 +17,7 @@ from reachbox.landscape.condensed.condensed_search import (
     condensed_ends,
 )
 from reachbox.landscape.condensed.smoothing import Smoothing, follow_minima, follow_state
+from reachbox.landscape.curvature import lowest_modes
 from reachbox.landscape.descent.minimise import Minimiser, Quench, Status, minimise
 from reachbox.landscape.descent.newton import Newton
 from reachbox.landscape.energy import Array, Energy, PerceptronEnergy
@@ -28,6 +29,7 @@ from reachbox.landscape.transition_states import Climb, EigenvectorFollowing, cl
 
 WORTH_CONDENSING = 100
 """Weights: a smaller network is searched whole, many replicas at once, unless its kinks are smoothed."""
+SADDLES_IN_A_ROW, MODE_ITERATIONS, MODE_TOLERANCE = 5, 200, 1e-2
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ class Search:
         states, rows = self._new_states(end)
         if not states:
             return
-        sides = self._ends(end.points[rows], end.modes[rows])
+        sides = [self._off_saddles(side) for side in self._ends(end.points[rows], end.modes[rows])]
         pairs = zip(states, end.modes[rows], *map(self._found_minima, sides), strict=True)
         for state, mode, first, second in pairs:
             self._connect(state, mode, first, second)
@@ -147,11 +149,31 @@ class Search:
         return climb_condensed(self._network, starts, guesses, self.options.following, newton)
 
     def _ends(self, states: Array, modes: Array) -> tuple[Quench, Quench]:
+        """Both downhill ends of each state."""
         longest = self.options.following.tangent.max_step
         if self._condensing is None:
             descent = replace(self.options.minimiser, max_step=longest)
             return downhill_ends(self.energy, states, modes, self.options.push, descent)
         return condensed_ends(self._network, states, modes, self.options.push, self._condensing, longest)
+
+    def _off_saddles(self, ends: Quench) -> Quench:
+        """The ends of paths; one that keeps a symmetry can end at a saddle, and goes on from there downhill."""
+        for _ in range(SADDLES_IN_A_ROW):
+            found = stationary_points(self.energy, ends.points)
+            pairs = zip(found, ends.converged, strict=True)
+            rows = np.array([converged and self._is_saddle(point) for point, converged in pairs], dtype=np.bool_)
+            if not rows.any():
+                break
+            guesses = np.random.default_rng(0).standard_normal((int(rows.sum()), self.energy.dimension))
+            modes = lowest_modes(self.energy, ends.points[rows], guesses, MODE_ITERATIONS, MODE_TOLERANCE)
+            ends = ends.with_rows(rows, self._ends(ends.points[rows], modes.vectors)[0])
+        return ends
+
+    def _is_saddle(self, point: StationaryPoint) -> bool:
+        if self.options.settling is not None or self._minima.is_known_before(point):
+            return False
+        inertia = self._minima.check(point).inertia
+        return inertia is not None and inertia.negative > 0
 
     @property
     def _network(self) -> PerceptronEnergy:
@@ -239,9 +261,13 @@ class _Certifier:
         self._met = Catalogue(known.tolerance)
         self._certified: list[StationaryPoint] = []
 
+    def is_known_before(self, point: StationaryPoint) -> bool:
+        """Whether the point was known when the job began."""
+        return self._known.find(point) is not None
+
     def is_known(self, point: StationaryPoint) -> bool:
         """Whether the point was known before or has been met since."""
-        return self._known.find(point) is not None or self._met.find(point) is not None
+        return self.is_known_before(point) or self._met.find(point) is not None
 
     def check(self, point: StationaryPoint) -> StationaryPoint:
         """The point as it is where it is known, else with its inertia."""
