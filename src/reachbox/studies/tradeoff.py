@@ -75,7 +75,7 @@ SWEEPS: Mapping[str, Sweep] = {
     "spectral": Sweep("weight swept", lambda weight, *_: Spectral(weight=weight, task=TASK), (0.01, 0.03, 0.1), 1.3),
     "interval": Sweep("robust training by interval bounds, radius swept", _interval, (0.25, 0.5, 1.0), 3),
     "sensitivity + interval": Sweep("the sum of both, the latter at half the radius", _with_interval, (0.02, 0.1), 5),
-    "jacobian": Sweep("weight swept", lambda weight, *_: Jacobian(weight=weight, task=TASK), (0.03, 0.1, 0.3), 3),
+    "jacobian": Sweep("weight swept", lambda weight, *_: Jacobian(weight=weight, task=TASK), (0.03, 0.1, 0.3), 15),
     "volume": Sweep("the paper's form on a fifth of each batch, weight swept", _volume, (1e-8, 1e-6, 1e-4), 5),
     "robust": Sweep("Kolter and Wong's, by dual bounds, radius swept", _robust, (0.25, 0.5, 1.0), 15),
     "robust in equal time": Sweep(
