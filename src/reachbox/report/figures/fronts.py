@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from reachbox.report import canvas
 from reachbox.report.palette import MUTED, series_colour, series_dash
@@ -18,11 +18,15 @@ MARKERS = "osD^vPX*"
 
 @dataclass(frozen=True)
 class Axis:
-    """What a direction shows: its label, how a tick is written, and where it ends, if not at the farthest point."""
+    """What a direction shows: its label, how a tick is written, and where it ends, if not at the farthest point.
+
+    With `by_factors` equal lengths are equal factors, where all values are above 0.
+    """
 
     label: str
     show: Callable[[float, int], str] = canvas.tick
     highest: float | None = None
+    by_factors: bool = False
 
 
 def front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -46,6 +50,8 @@ def fronts(
     Points beyond an axis' end are in the data alone.
     """
 
+    every = [point for points in series.values() for point in points.values()]
+
     def draw(sheet: Any, is_narrow: bool) -> None:
         axes = sheet.add_subplot()
         for index, (label, points) in enumerate(series.items()):
@@ -57,8 +63,13 @@ def fronts(
                 *_coordinates(list(points.values())), color=colour, marker=marker, linestyle="none", markersize=7,
                 label=canvas.fitting(label, is_narrow),
             )  # fmt: skip
-        _axis(axes.xaxis, axes.set_xlim, x)
-        _axis(axes.yaxis, axes.set_ylim, y)
+        for described, axis, scale, limit, values in (
+            (x, axes.xaxis, axes.set_xscale, axes.set_xlim, [point[0] for point in every]),
+            (y, axes.yaxis, axes.set_yscale, axes.set_ylim, [point[1] for point in every]),
+        ):
+            if described.by_factors and min(values) > 0:
+                scale("log")
+            _axis(axis, limit, described)
         axes.set_xlabel(x.label)
         axes.set_title(y.label, pad=14 + 22 * _legend_rows(len(series), is_narrow))
         axes.grid()
@@ -80,7 +91,9 @@ def _coordinates(points: Sequence[tuple[float, float]]) -> tuple[list[float], li
 
 
 def _axis(axis: Any, limit: Callable[..., object], described: Axis) -> None:
-    axis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    is_log = axis.get_scale() == "log"
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if is_log else MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(described.show))
     if described.highest is not None:
         limit(right=described.highest) if axis.axis_name == "x" else limit(top=described.highest)
