@@ -6,6 +6,7 @@ import json
 import pickle
 import subprocess
 import sys
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
@@ -124,7 +125,7 @@ def _listen(process: subprocess.Popen[bytes], answers: SimpleQueue[Any]) -> None
     """Passes on what the process writes, until it ends."""
     assert process.stdin is not None
     assert process.stdout is not None
-    with process.stdin, process.stdout:
+    with suppress(BrokenPipeError), process.stdin, process.stdout:  # what is left to write has no reader any more
         try:
             while True:
                 answers.put(pickle.load(process.stdout))
