@@ -58,9 +58,9 @@ SENSITIVITY_METHODS = Experiment(
     (
         _method("Base", BASE, "plain", 1),
         _method("specM", "In addition, the squared spectral norms of the layers.", "spectral", 1.3),
-        _method("jacobM", "Then dropout, then the norm of the Jacobian, in stages.", "jacobian", 8),
+        _method("jacobM", "Then dropout, then the norm of the Jacobian, in stages.", "jacobian", 6),
         _method("recommended", OURS, "recommended", 3.5),
-        _method("SM", SM, "paper", 60),
+        _method("SM", SM, "paper", 13),
     ),
     ("test",),
 )
@@ -69,8 +69,8 @@ MARGIN_METHODS = Experiment(
     (
         _method("Base", BASE, "plain", 1, of_section_62=True),
         _method("recommended", OURS, "recommended", 3, of_section_62=True),
-        _method("SM", SM, "paper", 7, of_section_62=True),
-        _method("K&W", "The robust cross-entropy instead, by dual bounds.", "robust", 15, of_section_62=True),
+        _method("SM", SM, "paper", 6, of_section_62=True),
+        _method("K&W", "The robust cross-entropy instead, by dual bounds.", "robust", 5, of_section_62=True),
     ),
     ("test", "train"),
 )
