@@ -157,7 +157,12 @@ class Search:
         return condensed_ends(self._network, states, modes, self.options.push, self._condensing, longest)
 
     def _off_saddles(self, ends: Quench) -> Quench:
-        """The ends of paths; one that keeps a symmetry can end at a saddle, and goes on from there downhill."""
+        """The ends of paths; one that keeps a symmetry can end at a saddle, and goes on from there downhill.
+
+        Not in a large network: there another state is found in less time.
+        """
+        if self._condensing is not None:
+            return ends
         for _ in range(SADDLES_IN_A_ROW):
             found = stationary_points(self.energy, ends.points)
             pairs = zip(found, ends.converged, strict=True)
