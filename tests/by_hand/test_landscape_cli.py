@@ -17,7 +17,7 @@ from torch import nn
 from reachbox import Box, Network, save, sensitivity
 from reachbox.cli import main
 from reachbox.data import load
-from reachbox.landscape import placed
+from reachbox.landscape import loss_of_network
 from reachbox.sensitivity import summarise
 
 PLANE = "a,b,kind\n" + "".join(
@@ -210,7 +210,7 @@ def test_batch_norm_is_multiplied_into_the_layer_before_it() -> None:
     model(torch.randn(50, 2, dtype=torch.float64))
     model.eval()
     x = torch.randn(10, 2, dtype=torch.float64)
-    own = placed(Network.from_module(model, x), x, torch.arange(10) % 3)
+    own = loss_of_network(Network.from_module(model, x), x, torch.arange(10) % 3)
     logits = own.energy.logits(own.point[None])[0].T
     assert logits == pytest.approx(model(x).detach().numpy(), abs=1e-12)
 

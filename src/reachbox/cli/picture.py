@@ -13,17 +13,13 @@ from reachbox.cli.answer import Answer
 from reachbox.cli.option_groups import RadiusOptions, SampleOptions
 
 Folder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where index.html and the CSV files go.")]
-First = Annotated[
-    int | None,
-    typer.Option("--samples", metavar="N", min=1, help="The first N samples.", rich_help_panel=options.SAMPLES),
-]
 
 
 @dataclass(frozen=True)
 class Pictured(SampleOptions):
     """Which samples are drawn."""
 
-    samples: First = 150
+    samples: options.Samples = 150
 
 
 def picture(

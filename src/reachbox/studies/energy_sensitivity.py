@@ -6,6 +6,7 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeGuard
 
 import numpy as np
 import torch
@@ -63,7 +64,7 @@ class Cell:
     correlation: Correlation
 
 
-def has_exact_boxes(energy: Energy) -> bool:
+def has_exact_boxes(energy: Energy) -> TypeGuard[PerceptronEnergy]:
     """Whether the networks of a loss are perceptrons with ReLU, whose boxes are found exactly, all at once."""
     return isinstance(energy, PerceptronEnergy) and isinstance(energy.activation, (ReLU, SmoothedReLU))
 
@@ -73,11 +74,7 @@ def measured(energy: Energy, points: Array, energies: Array, box: Box) -> Measur
 
     Exact for perceptrons with ReLU; by `dual` bounds for all others. Raises `UnsupportedError` where there are none.
     """
-    volumes = (
-        _exact(energy, points, box)
-        if isinstance(energy, PerceptronEnergy) and has_exact_boxes(energy)
-        else _dual(energy, points, box)
-    )
+    volumes = _exact(energy, points, box) if has_exact_boxes(energy) else _dual(energy, points, box)
     summaries = [summarise(volume) for volume in volumes]
     geometric = [summary.log_geometric_mean if summary.positive_share else -np.inf for summary in summaries]
     mean = [summary.log_mean for summary in summaries]

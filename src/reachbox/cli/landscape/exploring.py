@@ -40,13 +40,13 @@ class Goal:
             raise InputError(f"minutes: must be positive, found {self.minutes:g}")
 
     @property
-    def counts(self) -> bool:
+    def has_counts(self) -> bool:
         """Whether a number of minima or of states is asked for."""
         return not (self.minima is None and self.states is None)
 
     def is_reached(self, minima: int, states: int) -> bool:
         """Whether all the counts asked for are there; never where none is."""
-        return self.counts and minima >= (self.minima or 0) and states >= (self.states or 0)
+        return self.has_counts and minima >= (self.minima or 0) and states >= (self.states or 0)
 
 
 def explored(
@@ -55,8 +55,8 @@ def explored(
     """Explore until the goal is reached, and tell what is there."""
     landscape, begin = problem.landscape(), perf_counter()
     with team_of(workers, dask) as team:
-        found, is_reached = filled(path, landscape, problem.about(), goal, team, Tolerance(energy=tolerance))
-    gave_up = not is_reached and goal.counts
+        found, is_reached = explored_into(path, landscape, problem.about(), goal, team, Tolerance(energy=tolerance))
+    gave_up = not is_reached and goal.has_counts
     return Answer(
         record={**survey_record(found), "database": path, "seed": problem.data.seed, "seconds": perf_counter() - begin},
         view=survey_view(found),
@@ -65,7 +65,7 @@ def explored(
     )
 
 
-def filled(
+def explored_into(
     path: Path,
     landscape: Landscape,
     about: Mapping[str, object],

@@ -5,7 +5,7 @@ from reachbox.landscape.energy.analytic import Camelback, MuellerBrown
 from reachbox.landscape.energy.energy import Array, Energy, perturb
 from reachbox.landscape.energy.lennard_jones import LennardJones
 from reachbox.landscape.energy.module import ModuleEnergy
-from reachbox.landscape.energy.of_network import Placed, placed
+from reachbox.landscape.energy.of_network import LossOfNetwork, loss_of_network
 from reachbox.landscape.energy.perceptron import PerceptronEnergy
 
 __all__ = [
@@ -14,14 +14,14 @@ __all__ = [
     "Camelback",
     "Energy",
     "LennardJones",
+    "LossOfNetwork",
     "ModuleEnergy",
     "MuellerBrown",
     "PerceptronEnergy",
-    "Placed",
     "ReLU",
     "SmoothedReLU",
     "Softplus",
     "Tanh",
+    "loss_of_network",
     "perturb",
-    "placed",
 ]

@@ -21,7 +21,7 @@ Layer: TypeAlias = tuple[Array, Array]
 
 
 @dataclass(frozen=True, eq=False)
-class Placed:
+class LossOfNetwork:
     """A perceptron's loss and where the network lies on it: `point` is `(dimension,)`.
 
     `before` is what the network does to its inputs ahead of its first weights, such as a standardisation, which no
@@ -33,7 +33,9 @@ class Placed:
     before: Network
 
 
-def placed(network: Network, x: Tensor, labels: Tensor, *, l2: float = 0.001, biases_count: bool = True) -> Placed:
+def loss_of_network(
+    network: Network, x: Tensor, labels: Tensor, *, l2: float = 0.001, biases_count: bool = True
+) -> LossOfNetwork:
     """The loss of a network's weights on samples `x` `(samples, *input_shape)`, and the point that it is, float64.
 
     A bias that the network lacks is one of 0; batch norm is multiplied into the layer before it. Raises
@@ -62,7 +64,7 @@ def placed(network: Network, x: Tensor, labels: Tensor, *, l2: float = 0.001, bi
         inputs = before(x.double()).flatten(1).numpy()
     activation = activations[0] if activations else ReLU()
     energy = PerceptronEnergy(widths, activation, inputs, labels.numpy(), l2=l2, biases_count=biases_count)
-    return Placed(energy, np.concatenate([array.ravel() for layer in layers for array in layer]), before)
+    return LossOfNetwork(energy, np.concatenate([array.ravel() for layer in layers for array in layer]), before)
 
 
 def _layers(nodes: Sequence[Node]) -> tuple[list[Layer], list[Activation]]:

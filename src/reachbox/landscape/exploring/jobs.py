@@ -175,7 +175,11 @@ def _symmetric_starts(energy: Energy, options: Exploration, generator: np.random
     direction, and itself at a transition state.
     """
     minimiser = options.searching.minimiser
-    steps = minimiser.max_steps if generator.random() < 0.5 else int(generator.integers(1, options.relaxation_steps))
+    steps = (
+        minimiser.max_steps
+        if generator.random() < 0.5
+        else int(generator.integers(1, max(2, options.relaxation_steps)))
+    )
     starts = energy.symmetric_points(options.batch, generator)
     relaxed = minimise(energy, starts, replace(minimiser, max_steps=steps))
     _, directions = energy.value_and_gradient(relaxed.points)

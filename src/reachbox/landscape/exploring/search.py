@@ -159,9 +159,9 @@ class Search:
     def _off_saddles(self, ends: Quench) -> Quench:
         """The ends of paths; one that keeps a symmetry can end at a saddle, and goes on from there downhill.
 
-        Not in a large network: there another state is found in less time.
+        Not in a large network: there another state is found in less time. Where minima settle, ends do too.
         """
-        if self._condensing is not None:
+        if self._condensing is not None or self.options.settling is not None:
             return ends
         for _ in range(SADDLES_IN_A_ROW):
             found = stationary_points(self.energy, ends.points)
@@ -175,7 +175,7 @@ class Search:
         return ends
 
     def _is_saddle(self, point: StationaryPoint) -> bool:
-        if self.options.settling is not None or self._minima.is_known_before(point):
+        if self._minima.is_known_before(point):
             return False
         inertia = self._minima.check(point).inertia
         return inertia is not None and inertia.negative > 0

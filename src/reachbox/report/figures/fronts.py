@@ -63,13 +63,8 @@ def fronts(
                 *_coordinates(list(points.values())), color=colour, marker=marker, linestyle="none", markersize=7,
                 label=canvas.fitting(label, is_narrow),
             )  # fmt: skip
-        for described, axis, scale, limit, values in (
-            (x, axes.xaxis, axes.set_xscale, axes.set_xlim, [point[0] for point in every]),
-            (y, axes.yaxis, axes.set_yscale, axes.set_ylim, [point[1] for point in every]),
-        ):
-            if described.by_factors and min(values) > 0:
-                scale("log")
-            _axis(axis, limit, described)
+        _axis(axes, "x", x, [point[0] for point in every])
+        _axis(axes, "y", y, [point[1] for point in every])
         axes.set_xlabel(x.label)
         axes.set_title(y.label, pad=14 + 22 * _legend_rows(len(series), is_narrow))
         axes.grid()
@@ -90,10 +85,14 @@ def _coordinates(points: Sequence[tuple[float, float]]) -> tuple[list[float], li
     return [point[0] for point in points], [point[1] for point in points]
 
 
-def _axis(axis: Any, limit: Callable[..., object], described: Axis) -> None:
-    is_log = axis.get_scale() == "log"
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if is_log else MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+def _axis(axes: Any, name: str, described: Axis, values: Sequence[float]) -> None:
+    """Scale, ticks and end of the axis of that name."""
+    by_factors = described.by_factors and min(values) > 0
+    if by_factors:
+        axes.set(**{f"{name}scale": "log"})
+    axis = getattr(axes, f"{name}axis")
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)) if by_factors else MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
     axis.set_minor_locator(NullLocator())
     axis.set_major_formatter(FuncFormatter(described.show))
     if described.highest is not None:
-        limit(right=described.highest) if axis.axis_name == "x" else limit(top=described.highest)
+        axes.set(**{f"{name}lim": (None, described.highest)})

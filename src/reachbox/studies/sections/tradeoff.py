@@ -14,6 +14,7 @@ from reachbox.report.table import Cell
 from reachbox.studies.runs import Finished
 
 OURS = "sensitivity"
+FRONTS = "Every point is a training with another weight; the lines are each method's front."
 Runs = Mapping[str, Mapping[float, Finished]]
 
 
@@ -23,8 +24,7 @@ def tradeoff_section(runs: Runs, words: Mapping[str, str], samples: int, radius:
     share = Axis("ERR, %", _percent_tick)
     return Section(
         "The trade-off",
-        f"Every point is a training with another weight; the lines are each method's front. {_best(runs)} "
-        f"{_beaten(runs)}".rstrip(),
+        " ".join(filter(None, (FRONTS, _best(runs), _beaten(runs)))),
         terms=tuple(words.items()),
         figures=(
             _figure("tradeoff-adv-err", f"Proven error over clean error on {where}.", runs, "ADV_ERR", share),

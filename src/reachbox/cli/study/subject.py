@@ -8,14 +8,15 @@ from pathlib import Path
 import torch
 
 from reachbox.box import Box
-from reachbox.cli.landscape.exploring import Goal, filled, team_of
+from reachbox.cli.landscape.exploring import Goal, explored_into, team_of
 from reachbox.cli.landscape.problem import ACTIVATIONS, MLP
 from reachbox.cli.option_groups import DataOptions
 from reachbox.cli.samples import fitted
+from reachbox.cli.study.exploring_options import ExploringOptions
 from reachbox.data import Dataset
 from reachbox.errors import InputError
 from reachbox.file_access import reading
-from reachbox.landscape import Database, Energy, ModuleEnergy, PerceptronEnergy, ReLU, landscape_of, placed
+from reachbox.landscape import Database, Energy, ModuleEnergy, PerceptronEnergy, ReLU, landscape_of, loss_of_network
 from reachbox.landscape.energy import Array
 from reachbox.network import Network, load
 from reachbox.network.architectures import build
@@ -25,17 +26,6 @@ from reachbox.studies.landscape import Survey, survey
 
 SQLITE = b"SQLite format 3\0"
 MINIMA, L2 = 20, 1e-3
-
-
-@dataclass(frozen=True)
-class Exploring:
-    """How far the landscape of a network in a file is explored, and where it is kept; None where nothing was said."""
-
-    database: Path | None
-    l2: float | None
-    minima: int | None
-    minutes: float | None
-    workers: int | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +38,11 @@ class Subject:
     model: Array | None = None
 
 
-def subject_of(file: Path, data: DataOptions, sigma: float, out: Path | None, exploring: Exploring) -> Subject:
+def subject_of(file: Path, data: DataOptions, sigma: float, out: Path | None, exploring: ExploringOptions) -> Subject:
     """What a file holds, or what is found around it."""
     with reading(file), file.open("rb") as opened:
         is_database = opened.read(len(SQLITE)) == SQLITE
-    if is_database and exploring != Exploring(None, None, None, None, None):
+    if is_database and exploring.are_given:
         raise InputError(
             f"{file}: is explored already; --database, --l2, --minima, --minutes, --workers are for models"
         )
@@ -88,19 +78,19 @@ def _surface(file: Path, found: Survey, dataset: Dataset) -> Energy:
     return energy
 
 
-def _explored(file: Path, data: DataOptions, sigma: float, out: Path | None, exploring: Exploring) -> Subject:
+def _explored(file: Path, data: DataOptions, sigma: float, out: Path | None, exploring: ExploringOptions) -> Subject:
     network, dataset = load(file), data.load()
     path = exploring.database or (None if out is None else out / "landscape.db")
     if path is None:
         raise InputError("study: the landscape of a network needs a place, by --out FOLDER or --database FILE.db")
     x = fitted(dataset.x_train, network.input_shape, dataset.name)
-    own = placed(network, x, dataset.y_train, l2=L2 if exploring.l2 is None else exploring.l2)
+    own = loss_of_network(network, x, dataset.y_train, l2=L2 if exploring.l2 is None else exploring.l2)
     landscape = landscape_of(own.energy, seed=data.seed)
     about = {"data": dataset.name, "network": file.name, "activation": repr(own.energy.activation)}
     minima = MINIMA if exploring.minima is None and exploring.minutes is None else exploring.minima
     path.parent.mkdir(parents=True, exist_ok=True)
     with team_of(exploring.workers or 1) as team:
-        found, _ = filled(path, landscape, about, Goal(minima, None, exploring.minutes), team)
+        found, _ = explored_into(path, landscape, about, Goal(minima, None, exploring.minutes), team)
     radius = fitted(dataset.radius(sigma=sigma).unsqueeze(0), network.input_shape, dataset.name)[0]
     return Subject(found, own.energy, _behind(own.before, Box.around(x.double(), radius)), own.point[None])
 

@@ -10,38 +10,14 @@ import typer
 from reachbox.cli import options
 from reachbox.cli.answer import Answer
 from reachbox.cli.option_groups import DataOptions
+from reachbox.cli.study.exploring_options import ExploringOptions
 
-EXPLORATION = "Exploration, of a MODEL"
 File = Annotated[
     Path,
     typer.Argument(
         metavar="MODEL|DATABASE",
         help="A perceptron, FILE.onnx or FILE.safetensors, or what landscape explore has written.",
     ),
-]
-Database = Annotated[
-    Path | None,
-    typer.Option(
-        "--database",
-        metavar="FILE.db",
-        callback=options.writable,
-        help="Where its landscape is kept, what is there goes on; landscape.db in --out without it.",
-        rich_help_panel=EXPLORATION,
-    ),
-]
-L2 = Annotated[
-    float | None,
-    typer.Option("--l2", metavar="W", help="Weight of the sum of W^2, 0.001.", rich_help_panel=EXPLORATION),
-]
-Minima = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Stop at so many minima, 20.", rich_help_panel=EXPLORATION)
-]
-Minutes = Annotated[
-    float | None, typer.Option(metavar="M", help="Stop after so many minutes.", rich_help_panel=EXPLORATION)
-]
-Workers = Annotated[
-    int | None,
-    typer.Option(metavar="N", min=1, help="Processes on this machine, 1.", rich_help_panel=EXPLORATION),
 ]
 Sigma = Annotated[
     float, typer.Option(metavar="S", help="Radius, as a share of each feature's range.", rich_help_panel=options.RADIUS)
@@ -52,13 +28,9 @@ Folder = Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="Wh
 def study(
     file: File,
     data: DataOptions,
+    exploring: ExploringOptions,
     sigma: Sigma = 0.1,
     out: Folder = None,
-    database: Database = None,
-    l2: L2 = None,
-    minima: Minima = None,
-    minutes: Minutes = None,
-    workers: Workers = None,
     as_json: options.Json = False,
 ) -> Answer:
     """How sensitive the network is at every minimum of its loss, on the training samples, against the energy.
@@ -69,8 +41,7 @@ def study(
 
     reachbox study iris.db --data iris --sigma 0.1 --out study/
     """
-    from reachbox.cli.study_subject import Exploring, subject_of
-    from reachbox.cli.studying import Study
+    from reachbox.cli.study.studying import Study
+    from reachbox.cli.study.subject import subject_of
 
-    exploring = Exploring(database, l2, minima, minutes, workers)
     return Study(file, sigma, out, subject_of(file, data, sigma, out, exploring)).answer(as_json)

@@ -11,7 +11,7 @@ from rich.console import RenderableType
 
 from reachbox.cli.answer import Answer
 from reachbox.cli.progress import waiting
-from reachbox.cli.study_subject import Subject
+from reachbox.cli.study.subject import Subject
 from reachbox.cli.tables import facts, numbers_table
 from reachbox.errors import InputError
 from reachbox.report import Page, Section, versions, write_page
