@@ -88,11 +88,14 @@ def test_standardising_is_undone_by_shift_and_scale(dataset: Dataset) -> None:
 @settings(deadline=None)
 @given(datasets())
 def test_standardised_features_have_mean_0_and_deviation_1_or_are_constant(dataset: Dataset) -> None:
-    x = data.standardise(dataset).x_train
+    """The mean that is subtracted is a float64, and may be an ulp off: that counts where the deviation is small."""
+    standardised = data.standardise(dataset)
+    x = standardised.x_train
     is_constant = dataset.feature_range == 0
     assert bool((x[:, is_constant] == 0).all())
     varying = x[:, ~is_constant]
-    assert bool((varying.mean(0).abs() < 1e-9).all())
+    an_ulp = torch.finfo(torch.float64).eps * dataset.x_train.abs().amax(0) / standardised.feature_scale
+    assert bool((varying.mean(0).abs() < 1e-9 + an_ulp[~is_constant]).all())
     assert bool(((varying.square().mean(0).sqrt() - 1).abs() < 1e-9).all())
 
 
