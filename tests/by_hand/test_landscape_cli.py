@@ -110,6 +110,9 @@ def test_one_line_says_what_is_wrong(run: Run, tmp_path: Path) -> None:
         ((*EXPLORE, "--minima", 1, "--activation", "sine", "--database", "new.db"), "relu, tanh, softplus are allowed"),
         ((*EXPLORE, "--minima", 1, "--mode", "paper", "--width", 1, "--database", "new.db"), "smoothed mode"),
         ((*EXPLORE, "--minutes", -1, "--database", "new.db"), "minutes: must be positive"),
+        ((*EXPLORE, "--minima", 1, "--l2", -1, "--database", "new.db"), "l2: must not be negative, found -1"),
+        ((*EXPLORE, "--minima", 1, "--l2", 0, "--database", "new.db"), "l2: the smoothed mode needs one above 0"),
+        ((*EXPLORE, "--minima", 1, "--free-biases", "--database", "new.db"), "that counts biases"),
         (("show", "none.db"), "none.db: no such file"),
         (("show", "plane.csv"), "not a landscape database"),
         (("show", "other.db"), "not a landscape database"),
@@ -228,6 +231,10 @@ def test_what_cannot_be_studied_is_refused_in_one_line(studied: Run, tmp_path: P
         ("wide.onnx", "--out", "study"): "the network takes (3,)",
         ("none.onnx", "--out", "study"): "none.onnx",
         ("plane.csv", "--out", "study"): "suffix '.csv' is unknown",
+        ("model.onnx", "--l2", "-1", "--out", "study"): "l2: must not be negative, found -1",
+        ("model.onnx", "--l2", "0", "--out", "study"): "l2: the smoothed mode needs one above 0",
+        ("model.onnx", "--sigma", "-1", "--out", "study"): "sigma: must not be negative",
+        ("model.onnx", "--minutes", "-1", "--out", "study"): "minutes: must be positive",
     }
     for arguments, words in cases.items():
         code, out, err = studied(*arguments)

@@ -39,8 +39,6 @@ class Problem:
 
     def landscape(self) -> Landscape:
         """The surface and how to search it; `InputError` for options that do not fit together."""
-        if self.l2 < 0:
-            raise InputError(f"l2: must not be negative, found {self.l2:g}")
         if self.rms is not None and not self.rms > 0:
             raise InputError(f"rms: must be positive, found {self.rms:g}")
         return landscape_of(self._energy(), self._mode(), self.width, self.rms, self.data.seed)

@@ -51,3 +51,8 @@ class ExploringOptions:
     def are_given(self) -> bool:
         """Whether anything was said."""
         return self != ExploringOptions()
+
+    @property
+    def has_no_end(self) -> bool:
+        """Whether neither minima nor minutes were said."""
+        return self.minima is None and self.minutes is None

@@ -84,14 +84,14 @@ def _explored(file: Path, data: DataOptions, sigma: float, out: Path | None, exp
     if path is None:
         raise InputError("study: the landscape of a network needs a place, by --out FOLDER or --database FILE.db")
     x = fitted(dataset.x_train, network.input_shape, dataset.name)
+    radius = fitted(dataset.radius(sigma=sigma).unsqueeze(0), network.input_shape, dataset.name)[0]
     own = loss_of_network(network, x, dataset.y_train, l2=L2 if exploring.l2 is None else exploring.l2)
     landscape = landscape_of(own.energy, seed=data.seed)
     about = {"data": dataset.name, "network": file.name, "activation": repr(own.energy.activation)}
-    minima = MINIMA if exploring.minima is None and exploring.minutes is None else exploring.minima
+    goal = Goal(MINIMA if exploring.has_no_end else exploring.minima, None, exploring.minutes)
     path.parent.mkdir(parents=True, exist_ok=True)
     with team_of(exploring.workers or 1) as team:
-        found, _ = explored_into(path, landscape, about, Goal(minima, None, exploring.minutes), team)
-    radius = fitted(dataset.radius(sigma=sigma).unsqueeze(0), network.input_shape, dataset.name)[0]
+        found, _ = explored_into(path, landscape, about, goal, team)
     return Subject(found, own.energy, _behind(own.before, Box.around(x.double(), radius)), own.point[None])
 
 

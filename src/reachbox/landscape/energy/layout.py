@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reachbox.errors import InputError
 from reachbox.landscape.energy.energy import Array
 
 NARROWEST_SPREAD, WIDEST_SPREAD = 0.5, 3.0
@@ -66,6 +67,12 @@ class Layout:
         for part, shape in zip(self.slices, self.shapes, strict=True):
             counted[part] = biases_count or len(shape) > 1
         return counted
+
+
+def check_l2(l2: float) -> None:
+    """Raises `InputError` for a weight of the l2 term below 0: such an energy has no lower end."""
+    if not l2 >= 0:
+        raise InputError(f"l2: must not be negative, found {l2:g}")
 
 
 def layered(widths: Sequence[int]) -> Layout:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from reachbox.box import ArrayLike, as_tensor
 from reachbox.landscape.energy.energy import Array, Energy
-from reachbox.landscape.energy.layout import Layout
+from reachbox.landscape.energy.layout import Layout, check_l2
 
 REPLICAS_AT_ONCE = 32
 Loss: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -53,6 +53,7 @@ class ModuleEnergy(Energy):
         biases_count: bool = True,
         loss: Loss = cross_entropy,
     ) -> None:
+        check_l2(l2)
         own = copy.deepcopy(module).double().eval().requires_grad_(False)
         shapes = tuple(tuple(parameter.shape) for parameter in own.parameters())
         fields = {

@@ -14,7 +14,7 @@ from reachbox.errors import InputError
 from reachbox.landscape.energy import perceptron_kernel, unit_symmetry
 from reachbox.landscape.energy.activation import Activation, ReLU, SmoothedReLU
 from reachbox.landscape.energy.energy import Array, Energy
-from reachbox.landscape.energy.layout import Layout, layered
+from reachbox.landscape.energy.layout import Layout, check_l2, layered
 
 ON_KINK = 1e-6
 MOST_REVIVED = 5
@@ -55,6 +55,7 @@ class PerceptronEnergy(Energy):
         classes = max(self.widths[-1], 2)
         if labels.shape != inputs.shape[:1] or not np.isin(labels, np.arange(classes)).all():
             raise InputError(f"perceptron: {len(inputs)} labels from 0 to {classes - 1} are needed, one a sample")
+        check_l2(self.l2)
         layout = layered(self.widths)
         object.__setattr__(self, "layout", layout)
         columns, widths = np.array(inputs.T, order="C"), np.array(self.widths, dtype=np.int64)

@@ -82,9 +82,12 @@ def _climbing(network: Energy) -> tuple[tuple[Kind, ...], int]:
 
 def _smoothed(network: Energy, width: float, rms: float, seed: int) -> Landscape:
     """With a narrow bend kicks find most; transition states are there with a wide one."""
+    bent = smoothed(network, width)
+    if not is_condensable(bent):
+        raise InputError(f"l2: the smoothed mode needs one above 0 that counts biases, found {bent.l2:g}")
     kinds = CLIMBING if width > WIDE_BEND else KICKING
     exploration = Exploration(seed=seed, batch=8, kinds=kinds, searching=Searching.for_smoothed_relu(width, rms))
-    return Landscape(smoothed(network, width), exploration, Mode.SMOOTHED)
+    return Landscape(bent, exploration, Mode.SMOOTHED)
 
 
 def repeated(landscape: Landscape, seed: int) -> Landscape:
