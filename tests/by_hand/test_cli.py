@@ -323,6 +323,7 @@ def test_reproduce_writes_the_report(run: Run, tmp_path: Path, monkeypatch: pyte
         *,
         quick: bool,
         seed: int,
+        seeds: int | None,
         data_dir: Path | None,
         device: str,
         as_is: bool,
@@ -330,16 +331,20 @@ def test_reproduce_writes_the_report(run: Run, tmp_path: Path, monkeypatch: pyte
         progress: Callable[[str, float], None],
     ) -> Path:
         progress("training", 0.5)
-        given.update(names=names, folder=folder, quick=quick, seed=seed, workers=workers, device=device, as_is=as_is)
+        given.update(names=names, folder=folder, quick=quick, seed=seed, seeds=seeds, workers=workers)
+        given.update(device=device, as_is=as_is)
         return folder / "index.html"
 
     monkeypatch.setattr("reachbox.studies.chapters.reproduce", reproduce)
-    found = run("reproduce", "boxes", "--quick", "--out", tmp_path, "--seed", 3, "--workers", 2, "--json").record
+    found = run(
+        "reproduce", "boxes", "--quick", "--out", tmp_path, "--seed", 3, "--seeds", 5, "--workers", 2, "--json"
+    ).record
     assert given == {
         "names": ["boxes"],
         "folder": tmp_path,
         "quick": True,
         "seed": 3,
+        "seeds": 5,
         "workers": 2,
         "device": "cpu",
         "as_is": False,

@@ -14,6 +14,7 @@ from reachbox.report.figures import front
 from reachbox.report.spread import Spread, spread_from_log10, spread_percent
 from reachbox.studies.chapter import Request
 from reachbox.studies.runs import FINAL, Finished, Measured, Plan, finished
+from reachbox.studies.tables.experiment import SENSITIVITY_METHODS, plans_of
 from reachbox.studies.tables.order import order_sentence
 from reachbox.studies.tables.paper import paper_table
 from reachbox.training import PRESETS, Evaluation, Settings
@@ -40,6 +41,14 @@ def test_the_order_is_told_where_it_differs() -> None:
     assert order_sentence(table, swapped, ["SM"]) == order_sentence(table, lambda method, metric: [0.0], ["SM"])
     told = order_sentence(table, swapped)
     assert "in ERR it is K&W, SM, Base, in the paper Base, SM, K&W; in the other columns" in told
+
+
+def test_a_table_has_the_seeds_asked_for(tmp_path: Path) -> None:
+    methods = SENSITIVITY_METHODS.methods[:2]
+    asked = plans_of(methods, Request(tmp_path, seed=4, seeds=2))
+    assert [(plan.name, plan.seed) for plan in asked] == [("base", 4), ("specm", 4), ("base", 5), ("specm", 5)]
+    assert {plan.seed for plan in plans_of(methods, Request(tmp_path))} == {0, 1, 2}
+    assert {plan.seed for plan in plans_of(methods, Request(tmp_path, quick=True))} == {0}
 
 
 def test_a_front_keeps_what_nothing_beats() -> None:

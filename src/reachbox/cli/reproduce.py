@@ -13,6 +13,10 @@ from reachbox.cli.answer import Answer
 Names = Annotated[list[str] | None, typer.Argument(metavar="CHAPTER", help="Chapters such as boxes, or all of them.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Small data sets, a few minutes.")]
 Folder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Where index.html goes.")]
+Seeds = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Trainings of each method in the tables; 3 without it, 1 of a quick one."),
+]
 AsIs = Annotated[bool, typer.Option("--as-is", help="Show the trainings that are finished, and train nothing.")]
 Workers = Annotated[
     int | None,
@@ -31,6 +35,7 @@ def reproduce(
     device: options.Device = "cpu",
     workers: Workers = None,
     seed: options.Seed = 0,
+    seeds: Seeds = None,
     as_json: options.Json = False,
 ) -> Answer:
     """Computes the paper's figures and tables again and binds them to one page.
@@ -58,6 +63,7 @@ def reproduce(
             out,
             quick=quick,
             seed=seed,
+            seeds=seeds,
             data_dir=data_dir,
             device=str(device_of(device)),
             as_is=as_is,

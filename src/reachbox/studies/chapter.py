@@ -22,14 +22,16 @@ class Request:
     """What a chapter needs to know.
 
     `folder` is the chapter's own, for results on the way: what is found finished there, under the same settings, is
-    not computed again. `quick` asks for small data in a minute or two. `data_dir` is where MNIST lies, if anywhere.
-    `progress` is told what is being done and the share that is done, from 0 to 1. Networks are trained and measured on
-    `device`; `as_is` asks for a page of the trainings that are finished, and no more.
+    not computed again. `quick` asks for small data in a minute or two. `seeds` is how many trainings the tables have of
+    each method, from `seed` on; without it as many as the chapter sees fit. `data_dir` is where MNIST lies, if
+    anywhere. `progress` is told what is being done and the share that is done, from 0 to 1. Networks are trained and
+    measured on `device`; `as_is` asks for a page of the trainings that are finished, and no more.
     """
 
     folder: Path
     quick: bool = False
     seed: int = 0
+    seeds: int | None = None
     data_dir: Path | None = None
     progress: Progress = silent
     device: str = "cpu"

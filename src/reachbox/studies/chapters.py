@@ -56,6 +56,7 @@ def reproduce(
     *,
     quick: bool = False,
     seed: int = 0,
+    seeds: int | None = None,
     data_dir: Path | None = None,
     device: str = "cpu",
     as_is: bool = False,
@@ -66,16 +67,17 @@ def reproduce(
 
     `names` are keys of `CHAPTERS`, or `all`. Results on the way are kept in `folder/work/CHAPTER`, with the settings
     that they are of, so a report that was interrupted goes on where it stopped. The same seed gives the same numbers on
-    the same device, whatever the number of `workers`, processes on one thread each; only the times differ. `device`
-    trains and measures the networks of the tables and the trade-off; with `as_is` these chapters show the trainings
-    that are finished, and train nothing.
+    the same device, whatever the number of `workers`, processes on one thread each; only the times differ. `seeds` is
+    how many trainings of each method the tables have; without it 3, quick 1. `device` trains and measures the networks
+    of the tables and the trade-off; with `as_is` these chapters show the trainings that are finished, and train
+    nothing.
 
     Raises `InputError` for a name that is none, `FileError` where the folder cannot be written.
     """
     started = perf_counter()
     chosen = _chosen(names)
     jobs = [
-        partial(_computed, part, Request(folder, quick, seed, data_dir, device=device, as_is=as_is))
+        partial(_computed, part, Request(folder, quick, seed, seeds, data_dir, device=device, as_is=as_is))
         for part in _parts(chosen)
     ]
     shares = [0.0] * len(jobs)

@@ -119,9 +119,10 @@ def methods_of(experiment: Experiment, request: Request, dataset: Dataset) -> tu
 
 def plans_of(methods: Sequence[Method], request: Request) -> list[Plan]:
     """A training for each seed and method."""
+    seeds = request.seeds or (QUICK_SEEDS if request.quick else SEEDS)
     return [
         Plan(_folder(method.name), method.preset, request.seed + seed, method.cost)
-        for seed in range(QUICK_SEEDS if request.quick else SEEDS)
+        for seed in range(seeds)
         for method in methods
     ]
 
