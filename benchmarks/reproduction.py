@@ -1,9 +1,12 @@
-"""The paper's tables, trade-off and Fig. 6 as they stand in a report's folder, written into `docs/reproduction.md`.
+"""Chapters of a report as they stand in its folder, written into the documents that tell of them.
 
     reachbox reproduce table1 table2 table3 tradeoff fig6 --data-dir DIR --out report
     python benchmarks/reproduction.py report --data-dir DIR --record
+    reachbox reproduce fig5 --out report
+    python benchmarks/reproduction.py report --page fig5 --record
 
-Nothing is trained here: what is not finished in the folder is left out, and the text says so.
+Nothing is trained here: what is not finished in the folder is left out, and the text says so. Fig. 5 is measured again
+on the minima that are there, and goes on exploring where they are too few.
 """
 
 from __future__ import annotations
@@ -18,8 +21,8 @@ from reachbox.report import Section, Table
 from reachbox.studies.chapter import Chapter, Request
 from reachbox.studies.chapters import CHAPTERS
 
-NAMES = ("table1", "table2", "table3", "tradeoff", "fig6")
-DOCUMENT = Path(__file__).resolve().parents[1] / "docs" / "reproduction.md"
+PAGES = {"reproduction": ("table1", "table2", "table3", "tradeoff", "fig6"), "fig5": ("fig5",)}
+DOCUMENTS = Path(__file__).resolve().parents[1] / "docs"
 LEFT_OUT = ("Figures ",)  # a page shows them; without their pictures they say nothing
 
 
@@ -51,18 +54,16 @@ def settings_of(chapters: list[Chapter]) -> str:
 def main(
     report: Annotated[Path, typer.Argument(help="the folder that `reachbox reproduce --out` wrote")],
     data_dir: Annotated[Path | None, typer.Option(help="where MNIST lies")] = None,
-    names: Annotated[str, typer.Option(help="which chapters")] = ",".join(NAMES),
-    record: Annotated[bool, typer.Option("--record", help="write into docs/reproduction.md")] = False,
+    page: Annotated[str, typer.Option(help=f"which document of docs/: {', '.join(PAGES)}")] = "reproduction",
+    record: Annotated[bool, typer.Option("--record", help="write into the document")] = False,
 ) -> None:
     """The chapters of a report as Markdown."""
-    chapters = [
-        CHAPTERS[name](Request(report / "work" / name, data_dir=data_dir, as_is=True)) for name in names.split(",")
-    ]
+    chapters = [CHAPTERS[name](Request(report / "work" / name, data_dir=data_dir, as_is=True)) for name in PAGES[page]]
     text = "\n\n".join([*map(markdown, sections_of(chapters)), settings_of(chapters)])
     if not record:
         print(text)
         return
-    write_results(text, "reproduction.py", DOCUMENT)
+    write_results(text, "reproduction.py", DOCUMENTS / f"{page}.md")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from reachbox.studies.runs import FINAL, Finished, Measured, Plan, finished
 from reachbox.studies.tables.experiment import SENSITIVITY_METHODS, plans_of
 from reachbox.studies.tables.order import order_sentence
 from reachbox.studies.tables.paper import paper_table
+from reachbox.studies.wording import trained_on
 from reachbox.training import PRESETS, Evaluation, Settings
 from reachbox.training.description import describe
 
@@ -82,7 +83,15 @@ def test_a_training_is_done_once(iris: Dataset, tmp_path: Path) -> None:
     assert again == first  # the seconds too: nothing was computed again
     assert (again.folder / FINAL).stat().st_mtime_ns == written
     assert again.folder.name == "plain-3"
-    assert again.devices == ("CPU",)
+    assert trained_on(again) == "CPU"
+
+
+def test_a_training_on_two_machines_tells_what_each_took(iris: Dataset, tmp_path: Path) -> None:
+    run = trained(iris, tmp_path)
+    start, first, second = run.history
+    moved = replace(run, history=(start, replace(first, device="GPU", cpu_seconds=3.0), replace(second, cpu_seconds=8)))
+    assert moved.devices == {"GPU": (3.0,), "CPU": (8,)}
+    assert trained_on(moved) == "GPU (1 at 3 s), CPU (1 at 8 s)"
 
 
 def test_what_a_run_was_begun_with_stays_written(iris: Dataset, tmp_path: Path) -> None:

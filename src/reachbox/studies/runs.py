@@ -74,9 +74,13 @@ class Finished:
         return sum(epoch.seconds for epoch in self.history)
 
     @property
-    def devices(self) -> tuple[str, ...]:
-        """What it was trained on."""
-        return tuple(dict.fromkeys(epoch.device for epoch in self.history[1:]))
+    def devices(self) -> Mapping[str, tuple[float, ...]]:
+        """What it was trained on, each with the CPU seconds of its epochs."""
+        trained = self.history[1:]
+        return {
+            device: tuple(epoch.cpu_seconds for epoch in trained if epoch.device == device)
+            for device in dict.fromkeys(epoch.device for epoch in trained)
+        }
 
 
 def finished(plans: Sequence[Plan], dataset: Dataset, measured: Measured, request: Request) -> tuple[Finished, ...]:

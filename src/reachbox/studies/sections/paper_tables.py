@@ -17,6 +17,7 @@ from reachbox.studies.runs import Finished
 from reachbox.studies.tables.experiment import Trained, described_methods
 from reachbox.studies.tables.order import order_sentence
 from reachbox.studies.tables.paper import PaperTable
+from reachbox.studies.wording import trained_on
 from reachbox.training.presets import CHOICES
 
 SHOWN: dict[str, Callable[[Any], str]] = {
@@ -120,7 +121,7 @@ def _folder(run: Finished) -> str:
 
 def _time(run: Finished) -> tuple[float, float, str]:
     """Elapsed and CPU minutes of the training, and what it ran on."""
-    return run.seconds / 60, run.cpu_seconds * (len(run.history) - 1) / 60, ", ".join(run.devices)
+    return run.seconds / 60, run.cpu_seconds * (len(run.history) - 1) / 60, trained_on(run)
 
 
 def curves_section(title: str, name: str, samples: Sequence[str], metrics: Sequence[str], trained: Trained) -> Section:

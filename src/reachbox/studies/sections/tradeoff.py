@@ -12,6 +12,7 @@ from reachbox.report.numbers import count, from_log10, number, percent
 from reachbox.report.section import Figure
 from reachbox.report.table import Cell
 from reachbox.studies.runs import Finished
+from reachbox.studies.wording import trained_on
 
 OURS = "sensitivity"
 FRONTS = "Every point is a training with another weight; the lines are each method's front."
@@ -112,7 +113,7 @@ def _table(runs: Runs) -> Table:
             *(run.metrics[f"test_{error}"] for error in errors),
             run.plan.preset.settings.epochs,
             run.cpu_seconds,
-            ", ".join(run.devices),
+            trained_on(run),
         ]
         for method, points in runs.items()
         for weight, run in points.items()
