@@ -20,7 +20,7 @@ from reachbox.data import Dataset
 from reachbox.errors import FileError, InputError
 from reachbox.reach import METHODS, reach
 from reachbox.report import Column, Figure, Highlight, Page, Section, Table, render, versions, write_page
-from reachbox.report.figures import NamedBox, bars, curves, dots, nested_boxes
+from reachbox.report.figures import Estimate, NamedBox, bars, curves, dots, estimates, nested_boxes
 from reachbox.report.numbers import count, from_log10, number, percent
 from reachbox.report.palette import ALL, SERIES, series_colour, series_dash
 from reachbox.studies import boxes, digits
@@ -110,6 +110,12 @@ def every_figure() -> dict[str, Figure]:
         "curves": curves("curves", "Over the epochs.", series, positions=[0, 1, 2], **labels),
         "bars": bars("bars", "Errors.", ["ERR", "ADV_ERR"], {"plain": [0.02, 0.2], "other": [0, 0.1]}, value_label="%"),
         "dots": dots("dots", "Sides.", ["a", "b"], {"x": [1.0, 2.0]}, group_label="class", value_label="side"),
+        "estimates": estimates(
+            "Signs.",
+            {"a": [Estimate("x", 0.5, 0.2, 0.7, True)], "b": [Estimate("x", 0.5, nan, nan, False)]},
+            "correlation",
+            Table("estimates", [Column("group", "group"), Column("value", "value", number)], [("a", 0.5), ("b", 0.5)]),
+        ),
         "boxes": nested_boxes("boxes", "Boxes.", [(0.5, 0.5), (0.1, 0.9)], boxes, labels=("first", "second")),
     }
 
@@ -126,8 +132,8 @@ def test_a_page_holds_every_figure_twice_with_its_caption_and_data() -> None:
     html = render(page(*figures.values(), tables=(table(),)))
     document = Document.read(html)
     assert html.startswith("<!doctype html>")
-    assert document.tags.count("figure") == 4
-    assert document.tags.count("svg") == 2 * 4 + 1
+    assert document.tags.count("figure") == len(figures)
+    assert document.tags.count("svg") == 2 * len(figures) + 1
     for figure in figures.values():
         assert figure.wide in html
         assert figure.narrow in html

@@ -9,8 +9,9 @@ from torch import nn
 
 import reachbox as rb
 from reachbox.landscape import Minimiser, PerceptronEnergy, ReLU, Tanh, minimise
-from reachbox.studies.energy_sensitivity import Measured, correlation, measured
+from reachbox.studies.energy_sensitivity import Cell, Correlation, Measured, correlation, measured
 from reachbox.studies.refinement import refine
+from reachbox.studies.sections.energy_sensitivity import energy_sensitivity_section
 
 DATA = np.random.default_rng(3)
 INPUTS = DATA.standard_normal((24, 2))
@@ -97,3 +98,17 @@ def test_sensitivities_of_tanh_are_by_dual_bounds() -> None:
         )
         summary = rb.summarise(rb.sensitivity(module, box, "dual"))
         assert found.log10_geometric_mean[row] == pytest.approx(summary.log10_geometric_mean, abs=1e-9)
+
+
+def test_the_section_counts_what_is_sure_of_each_variant() -> None:
+    known = [(0.5, 0.2, 0.7), (-0.4, -0.6, -0.1), (0.1, -0.2, 0.3), (np.nan, np.nan, np.nan)]
+    cells = [Cell("raw", 0.1, 30, "mean", Correlation(*values, minima=40)) for values in known]
+    cells.append(Cell("standardised", 0.1, 30, "mean", Correlation(0.9, 0.8, 1.0, minima=20)))
+    section = energy_sensitivity_section([exploration(1.0, 0)], 0.1, cells)
+    assert section.sentence.startswith(
+        "Of 5 rank correlations of energy and sensitivity 2 are above 0 beyond doubt, 1 "
+    )
+    assert section.table is not None
+    assert section.table.rows == (("raw", 40, 1, 1, 2, -0.4, 0.5), ("standardised", 20, 1, 0, 0, 0.9, 0.9))
+    (every,) = section.figures[1].data
+    assert len(every.rows) == len(cells)

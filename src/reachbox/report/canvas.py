@@ -103,9 +103,9 @@ def legend_columns(entries: int, is_narrow: bool) -> int:
     return ceil(entries / rows)
 
 
-def legend_above(axes: Any, columns: int) -> None:
-    """The legend over the axes, flush left: it never covers data."""
+def legend_above(axes: Any, columns: int, gap: float = 0.04) -> None:
+    """The legend over the axes, by a `gap` that is a share of their height, flush left: it never covers data."""
     axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.04), ncols=columns, handlelength=1.4, handletextpad=0.6,
+        loc="lower left", bbox_to_anchor=(0, 1 + gap), ncols=columns, handlelength=1.4, handletextpad=0.6,
         columnspacing=1.6, labelspacing=0.4,
     )  # fmt: skip

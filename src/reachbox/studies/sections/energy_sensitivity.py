@@ -1,4 +1,4 @@
-"""Energy against sensitivity as a section: the scatter, and every correlation with its interval."""
+"""Energy against sensitivity as a section: the scatter, every correlation with its interval, and who agrees."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from reachbox.report import Column, Section, Table, canvas
+from reachbox.report.figures import Estimate, estimates
 from reachbox.report.numbers import count, from_log10, number
 from reachbox.report.palette import series_colour
 from reachbox.report.section import Figure
@@ -16,13 +17,13 @@ from reachbox.studies.sections.landscape import energy
 
 
 def energy_sensitivity_section(shown: Sequence[Measured], sigma: float, cells: Sequence[Cell]) -> Section:
-    """The scatter of the paper's variant at `sigma` on all samples, and the table of all correlations."""
+    """The scatter of the paper's variant at `sigma` on all samples, all correlations, and a row for each variant."""
     return Section(
         "Are lower minima less sensitive?",
         f"{_verdict(cells)} A correlation above 0 is the paper's claim. Intervals are by bootstrap over independent "
         "explorations, since minima of one exploration are not independent.",
-        figures=(scatter(shown, "fig5", sigma, "exact boxes"),),
-        table=_table(cells),
+        figures=(scatter(shown, "fig5", sigma, "exact boxes"), _correlations(cells)),
+        table=_variants(cells),
     )
 
 
@@ -67,6 +68,56 @@ def scatter(
     return canvas.figure(caption, Table(name, columns, rows), draw, wide=(720, 420))
 
 
+def _correlations(cells: Sequence[Cell]) -> Figure:
+    """Every correlation with its interval, variant below variant."""
+    groups = {
+        variant: [_estimate(cell) for cell in sorted(own, key=lambda cell: (_kind(cell), cell.sigma))]
+        for variant, own in _by_variant(cells).items()
+    }
+    sigmas = ", ".join(f"{sigma:g}" for sigma in dict.fromkeys(cell.sigma for cell in cells))
+    caption = (
+        f"Every rank correlation with its interval; in each colour, from above, at sigma {sigmas}. Filled where the "
+        "interval leaves 0 out."
+    )
+    return estimates(caption, groups, "rank correlation of energy and sensitivity", _table(cells))
+
+
+def _estimate(cell: Cell) -> Estimate:
+    found = cell.correlation
+    return Estimate(_kind(cell), found.value, found.lower, found.upper, found.is_sure)
+
+
+def _kind(cell: Cell) -> str:
+    return f"{cell.mean}, {cell.samples} samples"
+
+
+def _by_variant(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
+    found: dict[str, list[Cell]] = {}
+    for cell in cells:
+        found.setdefault(cell.variant, []).append(cell)
+    return found
+
+
+def _variants(cells: Sequence[Cell]) -> Table:
+    """How many of each variant's correlations are sure, and between which two they all lie."""
+    columns = (
+        Column("variant", "variant"),
+        Column("points", "points", count),
+        Column("above 0", "above", count),
+        Column("below 0", "below", count),
+        Column("open", "open", count),
+        Column("least", "least", number),
+        Column("greatest", "greatest", number),
+    )
+    return Table("fig5-variants", columns, [_variant(name, own) for name, own in _by_variant(cells).items()])
+
+
+def _variant(name: str, cells: Sequence[Cell]) -> tuple[str | int | float | None, ...]:
+    known = [cell.correlation.value for cell in cells if not np.isnan(cell.correlation.value)]
+    ends = (min(known), max(known)) if known else (None, None)
+    return (name, cells[0].correlation.minima, *_counts(cells), *ends)
+
+
 def _table(cells: Sequence[Cell]) -> Table:
     columns = (
         Column("variant", "variant"),
@@ -93,14 +144,14 @@ def _cell(value: float) -> float | None:
 
 
 def _verdict(cells: Sequence[Cell]) -> str:
-    """Of all cells, and of each variant: in how many the claim holds, is contradicted, or stays open."""
-    variants = dict.fromkeys(cell.variant for cell in cells)
-    each = "; ".join(f"{name}: {_counts([cell for cell in cells if cell.variant == name])}" for name in variants)
-    return f"Of {count(len(cells))} rank correlations of energy and sensitivity {_counts(cells)}. {each}."
+    """In how many cells the claim holds, is contradicted, or stays open."""
+    above, below, left = map(count, _counts(cells))
+    which = f"{above} are above 0 beyond doubt, {below} below, {left} open"
+    return f"Of {count(len(cells))} rank correlations of energy and sensitivity {which}."
 
 
-def _counts(cells: Sequence[Cell]) -> str:
-    sure = [cell.correlation for cell in cells if cell.correlation.is_sure]
-    holds = sum(one.value > 0 for one in sure)
-    below, open_ = len(sure) - holds, len(cells) - len(sure)
-    return f"{count(holds)} are above 0 beyond doubt, {count(below)} below, {count(open_)} open"
+def _counts(cells: Sequence[Cell]) -> tuple[int, int, int]:
+    """How many are surely above 0, surely below, and open."""
+    sure = [cell.correlation.value for cell in cells if cell.correlation.is_sure]
+    above = sum(value > 0 for value in sure)
+    return above, len(sure) - above, len(cells) - len(sure)
