@@ -240,7 +240,7 @@ def test_files_that_are_no_input(place: Path, tell: Tell) -> None:
         ((*DATA, "--eps", 1, "--samples", 0), "--samples"),
         (("--input", "x.npz", "--eps", 1, "--samples", 2), "x.npz has 1 samples, fewer than 2"),
         (("--input", "x.npz", "--eps", 1, "--label", "kind"), "need --data"),
-        (("--eps", 1), "--input FILE.npz or --data NAME"),
+        (("--eps", 1), "--input FILE or --data NAME"),
     ],
 )
 def test_samples_that_do_not_exist(place: Path, tell: Tell, arguments: tuple[object, ...], words: str) -> None:

@@ -181,6 +181,21 @@ def test_the_input_gives_the_samples_and_the_data_the_ranges(
     assert (found["lower"], found["upper"]) == ([[6.5, 6.5]], [[7.5, 7.5]])
 
 
+def test_a_csv_of_samples_has_its_columns_in_the_order_of_the_data(
+    run: Run, identity: Path, points: Path, tmp_path: Path
+) -> None:
+    names = reachbox.data.load(points, label="kind").feature_names  # type: ignore[attr-defined]
+    samples = tmp_path / "x.csv"
+    data = ("--data", points, "--label", "kind", "--split", 0, "--sigma", 0.5)
+    samples.write_text(",".join(names) + "\n7,8\n")
+    assert run("bound", identity, "--input", samples, "--eps", 1, "--json").record["lower"] == [[6, 7]]
+    assert run("bound", identity, "--input", samples, *data, "--json").record["lower"] == [[6.5, 7.5]]
+    samples.write_text(",".join(reversed(names)) + "\n7,8\n")
+    ran = run("bound", identity, "--input", samples, *data)
+    assert ran.code == 2
+    assert f"column 1 is {names[1]!r}, but {names[0]!r} in points.csv" in ran.err
+
+
 def test_bound_of_a_data_set_takes_the_first_sample_alone(run: Run, identity: Path, points: Path) -> None:
     data = ("--data", points, "--label", "kind", "--split", 0, "--eps", 0.1)
     assert run("bound", identity, *data, "--json").record["lower"] == [pytest.approx([0.9, -0.1])]

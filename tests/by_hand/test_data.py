@@ -622,6 +622,34 @@ def test_input_refuses(tmp_path: Path, arrays: dict[str, object], words: str) ->
     assert words in message
 
 
+def test_samples_in_a_csv(tmp_path: Path) -> None:
+    path = tmp_path / "samples.csv"
+    path.write_text("b,a\n1,2\n3,4.5\n")
+    inputs = data.read_input(path, (2,))
+    assert inputs.names == ("b", "a")
+    assert inputs.needs_radius
+    assert inputs.box(0.5).centre.tolist() == [[1, 2], [3, 4.5]]
+    assert data.read_input(path, (1, 2, 1)).box(0).shape == (2, 1, 2, 1)
+    assert data.read_input(path).box(0).shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a,b\n1,2\n", "2 columns, but the network takes 3 features"),
+        ("a,b,kind\n1,2,dog\n", "line 2, column 'kind': 'dog' is a category; numbers alone are allowed here"),
+        ("a,b,c\n1,2,\n", "missing value"),
+        ("a,b,c\n", "no data rows"),
+    ],
+)
+def test_a_csv_that_is_no_input(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "samples.csv"
+    path.write_text(text)
+    message = refusal(lambda: data.read_input(path, (3,)))
+    assert message.startswith(str(path))
+    assert words in message
+
+
 # By name
 
 

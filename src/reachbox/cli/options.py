@@ -38,8 +38,8 @@ Input: TypeAlias = Annotated[
     Path | None,
     typer.Option(
         "--input",
-        metavar="FILE.npz",
-        help="Samples x (and their eps), or boxes lower and upper.",
+        metavar="FILE",
+        help="FILE.csv of samples; FILE.npz of samples x (and their eps), or of boxes lower and upper.",
         rich_help_panel=SAMPLES,
     ),
 ]

@@ -12,7 +12,7 @@ from reachbox import data
 from reachbox.box import Box
 from reachbox.cli.option_groups import InputOptions, SampleOptions
 from reachbox.cli.radius import Radius
-from reachbox.data import Inputs
+from reachbox.data import Dataset, Inputs
 from reachbox.errors import InputError
 
 
@@ -43,7 +43,7 @@ def task_from(options: InputOptions, radius: Radius, shape: tuple[int, ...], cou
         return task_from_input(options.input_file, data_set, radius, shape, count)
     if data_set is not None:
         return task_from_data(data_set, radius, shape, count)
-    raise InputError("samples: say which, --input FILE.npz or --data NAME")
+    raise InputError("samples: say which, --input FILE or --data NAME")
 
 
 def task_from_data(options: SampleOptions, radius: Radius, shape: tuple[int, ...], count: int | None) -> LabelledTask:
@@ -71,7 +71,7 @@ def task_from_data(options: SampleOptions, radius: Radius, shape: tuple[int, ...
 def task_from_input(
     path: Path, options: SampleOptions | None, radius: Radius, shape: tuple[int, ...], count: int | None
 ) -> Task:
-    """The boxes of an `.npz` file, or boxes around its samples; `options`: the data set whose range `sigma` uses."""
+    """The boxes of a file, or boxes around its samples; `options`: the data set whose range `sigma` uses."""
     inputs = data.read_input(path, shape)
     boxes, words, names = _boxes_of(inputs, options, radius, shape)
     total = boxes.shape[0]
@@ -93,8 +93,18 @@ def _boxes_of(
         each, words = radius.plain(shape)
         return inputs.box(each, radius.within), words, None
     dataset = options.load()
+    _check_order(inputs, dataset)
     each, words = radius.in_units_of(dataset)
     return inputs.box(fitted(each.unsqueeze(0), shape, dataset.name)[0], radius.within), words, dataset.class_names
+
+
+def _check_order(inputs: Inputs, dataset: Dataset) -> None:
+    """Columns are taken by their place; the same names in another order are an error."""
+    names = inputs.names or ()
+    if names != dataset.feature_names and sorted(names) == sorted(dataset.feature_names):
+        place = next(i for i, (one, other) in enumerate(zip(names, dataset.feature_names, strict=True)) if one != other)
+        wanted = dataset.feature_names[place]
+        raise InputError(f"{inputs.path}: column {place + 1} is {names[place]!r}, but {wanted!r} in {dataset.name}")
 
 
 def fitted(x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:

@@ -16,6 +16,7 @@ from reachbox.data.table import Table, as_number, read_table
 from reachbox.errors import InputError
 
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null"})
+ONE_HOT = "remove the column or choose one-hot columns (one_hot=True, --one-hot)"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,16 @@ def load_csv(
     )
 
 
+def load_features(path: Path | str) -> Feature:
+    """All columns of a CSV file with a header row as features, float64: samples without classes.
+
+    Raises what `load_csv` does; columns of words are refused.
+    """
+    table = read_table(Path(path))
+    columns = [_feature(table, name, one_hot=False, hint="numbers alone are allowed here") for name in table.columns]
+    return Feature(table.columns, torch.cat([column.values for column in columns], 1))
+
+
 def _label_column(table: Table, label: str | None) -> str:
     listing = ", ".join(table.columns)
     if label is None:
@@ -77,7 +88,7 @@ def _complete_column(table: Table, name: str) -> list[str]:
     return cells
 
 
-def _feature(table: Table, name: str, one_hot: bool) -> Feature:
+def _feature(table: Table, name: str, one_hot: bool, hint: str = ONE_HOT) -> Feature:
     cells = _complete_column(table, name)
     numbers = [as_number(cell) for cell in cells]
     values = [number for number in numbers if number is not None]
@@ -86,12 +97,10 @@ def _feature(table: Table, name: str, one_hot: bool) -> Feature:
     first = numbers.index(None)
     where = f"{table.path}, line {table.lines[first]}, column {name!r}: {cells[first]!r}"
     if values:
-        hint = "; decimals are written with a point" if as_number(cells[first].replace(",", ".")) is not None else ""
-        raise InputError(f"{where} is not a finite number, but other cells of the column are{hint}")
+        point = "; decimals are written with a point" if as_number(cells[first].replace(",", ".")) is not None else ""
+        raise InputError(f"{where} is not a finite number, but other cells of the column are{point}")
     if not one_hot:
-        raise InputError(
-            f"{where} is a category; remove the column or choose one-hot columns (one_hot=True, --one-hot)"
-        )
+        raise InputError(f"{where} is a category; {hint}")
     return _one_hot(name, cells, where)
 
 

@@ -1,15 +1,17 @@
-"""The samples, or boxes, that `--input FILE.npz` names."""
+"""The samples, or boxes, that `--input FILE` names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from torch import Tensor
 
 from reachbox.box import ArrayLike, Box
+from reachbox.data.columns import load_features
 from reachbox.data.npz import Arrays, read_npz
 from reachbox.errors import FileError, InputError
 
@@ -21,13 +23,14 @@ class Inputs:
     """Samples `x` that still need a radius, samples with their radius `eps`, or whole `boxes`.
 
     All float64 in the network's units, samples first. Either `x` is there, with or without `eps`, or `boxes`. `eps` is
-    a number, or has the shape of one sample or of `x`.
+    a number, or has the shape of one sample or of `x`. `names` are those of a CSV's columns.
     """
 
     path: Path
     x: Tensor | None = None
     eps: Tensor | None = None
     boxes: Box | None = None
+    names: tuple[str, ...] | None = None
 
     @property
     def needs_radius(self) -> bool:
@@ -53,12 +56,15 @@ class Inputs:
 
 
 def read_input(path: Path | str, input_shape: tuple[int, ...] | None = None) -> Inputs:
-    """What an `.npz` file says to bound: `x` and perhaps `eps`, or `lower` and `upper`.
+    """What a file says to bound: an `.npz` with `x` and perhaps `eps`, or `lower` and `upper`; a `.csv` of samples.
 
+    A CSV has a header, a row a sample and a column a feature, in the order of the network's inputs, row-major.
     `input_shape` is the network's, without the batch dimension; None accepts any. Raises `FileError` for a file that
     is damaged, holds a pickle, lacks an array or has one of another name, and `InputError` for NaN, a wrong shape, a
     negative radius or `lower > upper`.
     """
+    if Path(path).suffix.lower() == ".csv":
+        return _read_rows(Path(path), input_shape)
     arrays = read_npz(Path(path), KEYS)
     is_boxes = "lower" in arrays or "upper" in arrays
     if arrays.others or (is_boxes and ("x" in arrays or "eps" in arrays)):
@@ -74,6 +80,14 @@ def read_input(path: Path | str, input_shape: tuple[int, ...] | None = None) -> 
     if eps is not None:
         inputs.box()
     return inputs
+
+
+def _read_rows(path: Path, input_shape: tuple[int, ...] | None) -> Inputs:
+    found = load_features(path)
+    shape = (len(found.names),) if input_shape is None else input_shape
+    if prod(shape) != len(found.names):
+        raise InputError(f"{path}: {len(found.names)} columns, but the network takes {prod(shape)} features")
+    return Inputs(path, found.values.reshape(-1, *shape), names=found.names)
 
 
 @contextmanager
