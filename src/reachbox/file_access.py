@@ -7,11 +7,13 @@ import os
 import shutil
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 from reachbox.errors import FileError
+
+FEW = 6
 
 
 @contextmanager
@@ -22,9 +24,17 @@ def reading(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise FileError(f"{path}: no such file") from None
     except IsADirectoryError:
-        raise FileError(f"{path}: a file is needed, found a folder") from None
+        raise FileError(f"{path}: a file is needed, found a folder{_holding(path)}") from None
     except OSError as error:
         raise FileError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def _holding(folder: Path) -> str:
+    """A few of its files, by name: the one that was meant may be among them."""
+    names: list[str] = []
+    with suppress(OSError):
+        names = sorted(child.name for child in folder.iterdir() if child.is_file() and not child.name.startswith("."))
+    return f" with {', '.join(names[:FEW])}{', …' if len(names) > FEW else ''}" if names else ""
 
 
 def content_of(path: Path) -> bytes:

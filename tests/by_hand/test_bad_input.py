@@ -247,6 +247,13 @@ def test_samples_that_do_not_exist(place: Path, tell: Tell, arguments: tuple[obj
     refuse(tell("bound", "net.onnx", *arguments), words)
 
 
+def test_a_folder_in_place_of_a_file_is_told_with_what_it_holds(place: Path, tell: Tell) -> None:
+    refuse(tell("bound", "folder", *INPUT), "folder: a file is needed, found a folder\n")
+    (place / "folder" / "network.safetensors").touch()
+    (place / "folder" / "metrics.csv").touch()
+    refuse(tell("bound", "folder", *INPUT), "found a folder with metrics.csv, network.safetensors")
+
+
 # Radii
 
 
