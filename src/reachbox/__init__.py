@@ -79,6 +79,10 @@ class _Package(ModuleType):
         super().__setattr__(name, found)
         return found
 
+    def __dir__(self) -> list[str]:
+        """The public names, imported or not yet."""
+        return sorted({*(name for name in super().__dir__() if name.startswith("__")), *__all__})
+
     def __setattr__(self, name: str, value: object) -> None:
         """Python binds a submodule here when it is imported; `reach` must stay the verb."""
         if not (isinstance(value, ModuleType) and name in __all__):

@@ -154,3 +154,9 @@ class Box:
         """The same box in another dtype or on another device."""
         lower, upper = (bound.to(dtype=dtype, device=device) for bound in (self.lower, self.upper))
         return self if lower is self.lower and upper is self.upper else Box(lower, upper)
+
+
+def check_box(box: object) -> None:
+    """Raises `InputError` for what is no `Box`."""
+    if not isinstance(box, Box):
+        raise InputError(f"box: a reachbox.Box is needed, such as Box.around(x, radius), found {type(box).__name__}")

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from reachbox.box import Box
+from reachbox.box import Box, check_box
 from reachbox.checks import demand
 from reachbox.errors import InputError
 from reachbox.network import Network
 from reachbox.network.capture import as_network
 from reachbox.reach import Method, reach
 from reachbox.sensitivity import BATCH, in_batches
+
+Labels: TypeAlias = Tensor | npt.NDArray[np.integer[Any]] | Sequence[int]
 
 
 @dataclass(frozen=True)
@@ -61,14 +67,17 @@ def margin_objective(labels: Tensor, classes: int) -> Tensor:
 
 
 def certify(
-    network: Network | torch.nn.Module, box: Box, labels: Tensor, method: str | Method = "dual",
+    network: Network | torch.nn.Module, box: Box, labels: Labels, method: str | Method = "dual",
     *, dtype: torch.dtype = torch.float64,
 ) -> Certificate:  # fmt: skip
     """Proves, for as many samples as the method can, that no input of the box changes the predicted class.
 
-    `labels` is int64 `(batch,)`. Margins are bounded directly (objectives `e_label - e_j`), not read off the output
-    box, which would be looser. Sound up to rounding for every sound method; with `sampled` it is no proof and refused.
+    `labels` are integers, `(batch,)`. Margins are bounded directly (objectives `e_label - e_j`), not read off the
+    output box, which would be looser. Sound up to rounding for every sound method; with `sampled` it is no proof and
+    refused.
     """
+    check_box(box)
+    labels = as_labels(labels).to(box.lower.device)
     if len(labels) != box.shape[0]:
         raise InputError(f"labels: one for each of the {box.shape[0]} samples is needed, found {len(labels)}")
     graph = as_network(network, box.centre)
@@ -82,10 +91,11 @@ def certify(
 
 
 def data_certificate(
-    network: Network | torch.nn.Module, box: Box, labels: Tensor, method: str | Method = "dual",
+    network: Network | torch.nn.Module, box: Box, labels: Labels, method: str | Method = "dual",
     *, dtype: torch.dtype = torch.float64,
 ) -> Certificate:  # fmt: skip
     """`certify` for a whole data set without gradients, a batch at a time."""
+    labels = as_labels(labels)
     with torch.no_grad():
         parts = [
             certify(network, part, some, method, dtype=dtype)
@@ -93,6 +103,18 @@ def data_certificate(
         ]
     fields = ("margin", "labels", "correct", "solved")
     return Certificate(*(torch.cat([getattr(part, field) for part in parts]) for field in fields))
+
+
+def as_labels(labels: Labels) -> Tensor:
+    """Integers of any kind, a number for each sample, as int64 `(batch,)`; raises `InputError` for anything else."""
+    try:
+        found = labels if isinstance(labels, Tensor) else torch.as_tensor(np.asarray(labels))
+    except (TypeError, ValueError):
+        raise InputError(f"labels: a whole number for each sample is needed, found {type(labels).__name__}") from None
+    if found.ndim != 1 or found.is_floating_point() or found.is_complex() or found.dtype == torch.bool:
+        kind = str(found.dtype).removeprefix("torch.")
+        raise InputError(f"labels: a whole number for each sample is needed, found {kind} {tuple(found.shape)}")
+    return found.long()
 
 
 def check_labels(labels: Tensor, classes: int) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import math
+import subprocess
+import sys
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -195,6 +199,20 @@ def test_certificates_and_their_errors() -> None:
     assert found.error == pytest.approx(1 / 3)
 
 
+@pytest.mark.parametrize("labels", [[0, 0, 0], np.zeros(3, np.uint8), torch.zeros(3, dtype=torch.int32)])
+def test_labels_are_whole_numbers_of_any_kind(labels: Any) -> None:
+    network = chain(([[1.0], [0.0]], [0.0, 0.0]))
+    found = rb.certify(network, rb.Box.around([[2.0], [0.5], [-3.0]], 1.0), labels)
+    assert found.certified.tolist() == [True, False, False]
+
+
+def test_the_public_names_are_listed_before_they_are_imported() -> None:
+    code = "import reachbox, sys; print(*dir(reachbox)); assert 'torch' not in sys.modules"
+    listed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert set(rb.__all__) <= set(listed)
+    assert all(hasattr(rb, name) for name in listed)
+
+
 def test_summary_of_volumes() -> None:
     found = rb.summarise(torch.tensor([math.log(1.0), math.log(100.0), -math.inf]))
     assert math.exp(found.log_mean) == pytest.approx(101 / 3)
@@ -212,6 +230,11 @@ def test_summary_of_volumes() -> None:
         (lambda n, b: rb.reach(n, b, objective=[[float("nan"), 0.0]]), "finite"),
         (lambda n, b: rb.certify(n, b, torch.tensor([5])), "0 to 1 is allowed"),
         (lambda n, b: rb.certify(n, b, torch.tensor([0]), "sampled"), "prove nothing"),
+        (lambda n, b: rb.certify(n, b, 0), "a whole number for each sample is needed"),
+        (lambda n, b: rb.certify(n, b, [0.5]), "a whole number for each sample is needed, found float64"),
+        (lambda n, b: rb.certify(n, b, ["first"]), "a whole number for each sample is needed, found list"),
+        (lambda n, b: rb.certify(n, (b.lower, b.upper), [0]), "a reachbox.Box is needed"),
+        (lambda n, b: rb.reach(n, (b.lower, b.upper)), "a reachbox.Box is needed"),
         (lambda n, b: rb.reach("net", b), "reachbox.Network or a torch module"),
         (lambda n, b: rb.reach(n, b, rb.Sampled(samples=0)), "samples >= 1"),
     ],

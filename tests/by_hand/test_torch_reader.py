@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import weakref
 
 import pytest
@@ -157,3 +158,12 @@ def test_what_cannot_be_bounded_is_refused_by_name(module: nn.Module, message: s
     with pytest.raises(rb.UnsupportedError, match=message) as caught:
         rb.Network.from_module(module, torch.zeros(1, 4))
     assert "\n" not in str(caught.value)
+
+
+def test_a_module_that_fails_by_itself_says_on_what(caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("torch._subclasses.fake_tensor").addHandler(caplog.handler)
+    with pytest.raises(rb.InputError, match=r"Linear: fails on a batch of inputs of shape \(3,\): ") as caught:
+        rb.reach(nn.Linear(4, 2), rb.Box([[0.0] * 3], [[1.0] * 3]))
+    assert "\n" not in str(caught.value)
+    logging.getLogger("torch._subclasses.fake_tensor").removeHandler(caplog.handler)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]

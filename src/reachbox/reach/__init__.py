@@ -9,7 +9,7 @@ from time import perf_counter
 import torch
 from torch import Tensor
 
-from reachbox.box import ArrayLike, Box, as_tensor
+from reachbox.box import ArrayLike, Box, as_tensor, check_box
 from reachbox.checks import demand, is_seen_finite, together
 from reachbox.errors import InputError
 from reachbox.network import Network
@@ -59,6 +59,7 @@ def reach(
     """
     started = perf_counter()
     chosen = _method(method)
+    check_box(box)
     graph = as_network(network, box.centre)
     graph.check_input(box.shape)
     with together(), full_precision():

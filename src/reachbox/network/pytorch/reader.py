@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import operator as python_operator
 import warnings
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,18 +60,46 @@ def capture(module: torch.nn.Module, batch: Tensor) -> torch.export.ExportedProg
     modes = {part: part.training for part in module.modules()}
     module.eval()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # torch's own, about its internals
+        with _quiet_torch():
             program = torch.export.export(module, (batch,), strict=False)
             return program.run_decompositions({}) if _mutates(program) else program
     except ReachboxError:
         raise
     except Exception as error:
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        _check_runs(module, batch)
+        reason = _first_line(error)
         raise UnsupportedError(f"{type(module).__name__}: torch.export cannot capture it: {reason}") from error
     finally:
         for part, training in modes.items():
             part.training = training
+
+
+@contextmanager
+def _quiet_torch() -> Iterator[None]:
+    """Without torch's warnings about its own internals, and without its log of an error that is raised anyway."""
+    log = logging.getLogger("torch._subclasses.fake_tensor")
+    was_disabled, log.disabled = log.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        log.disabled = was_disabled
+
+
+def _check_runs(module: torch.nn.Module, batch: Tensor) -> None:
+    """Raises `InputError` where the module itself fails on such inputs, whoever runs it."""
+    shape = tuple(batch.shape[1:])
+    try:
+        with torch.no_grad():
+            module(batch)
+    except Exception as error:
+        reason = _first_line(error)
+        raise InputError(f"{type(module).__name__}: fails on a batch of inputs of shape {shape}: {reason}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 def _mutates(program: torch.export.ExportedProgram) -> bool:
