@@ -107,6 +107,7 @@ def test_a_descent_that_runs_out_of_steps_says_so() -> None:
         (lambda: minimise(Camelback(), np.zeros((1, 3))), r"\(replicas, 2\) are needed, found \(1, 3\)"),
         (lambda: PerceptronEnergy((3, 1), Tanh(), XOR_INPUTS, XOR_LABELS), r"do not fit the widths \(3, 1\)"),
         (lambda: PerceptronEnergy((2, 1), Tanh(), XOR_INPUTS, XOR_LABELS + 1), "labels from 0 to 1"),
+        (lambda: PerceptronEnergy((2, 1), "tanh", XOR_INPUTS, XOR_LABELS), r"such as Tanh\(\) is needed, found 'tanh'"),
     ],
 )
 def test_misuse_is_refused_with_what_is_allowed(attempt, message) -> None:  # type: ignore[no-untyped-def]

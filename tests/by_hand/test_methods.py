@@ -237,6 +237,7 @@ def test_summary_of_volumes() -> None:
         (lambda n, b: rb.reach(n, (b.lower, b.upper)), "a reachbox.Box is needed"),
         (lambda n, b: rb.reach("net", b), "reachbox.Network or a torch module"),
         (lambda n, b: rb.reach(n, b, rb.Sampled(samples=0)), "samples >= 1"),
+        (lambda n, b: rb.save(nn.Linear(1, 1), "never.onnx"), r"never\.onnx: a reachbox\.Network is needed"),
     ],
 )
 def test_misuse_is_one_line(call: object, message: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from reachbox.errors import FileError
+from reachbox.errors import FileError, InputError
 from reachbox.file_access import reading
 from reachbox.network.graph import Network
 
@@ -56,6 +56,9 @@ def save(network: Network, path: str | os.PathLike[str], *, dtype: torch.dtype =
     Raises `FileError` for another suffix or a place that cannot be written, `InputError` for weights not finite.
     """
     file = Path(path)
+    if not isinstance(network, Network):
+        found = type(network).__name__
+        raise InputError(f"{file}: a reachbox.Network is needed, such as Network.from_module(module, x), found {found}")
     suffix = file.suffix.lower()
     if suffix == ".onnx":
         from reachbox.network.onnx import write_onnx

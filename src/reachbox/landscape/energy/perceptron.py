@@ -55,8 +55,12 @@ class PerceptronEnergy(Energy):
         classes = max(self.widths[-1], 2)
         if labels.shape != inputs.shape[:1] or not np.isin(labels, np.arange(classes)).all():
             raise InputError(f"perceptron: {len(inputs)} labels from 0 to {classes - 1} are needed, one a sample")
+        if not isinstance(self.activation, Activation):
+            raise InputError(f"perceptron: an activation such as Tanh() is needed, found {self.activation!r}")
         check_l2(self.l2)
         layout = layered(self.widths)
+        object.__setattr__(self, "inputs", inputs)
+        object.__setattr__(self, "labels", labels)
         object.__setattr__(self, "layout", layout)
         columns, widths = np.array(inputs.T, order="C"), np.array(self.widths, dtype=np.int64)
         bend = (self.activation.kind, self.activation.bend_width)
