@@ -47,10 +47,20 @@ class Answer:
     ended: Integers  # (tasks,): SOLVED, TOO_MANY_REGIONS, ...
     engines: tuple[str, ...]  # those that were asked, in that order
 
+    @property
+    def gap(self) -> Floats:
+        """How far what is proven lies from what is attained, `(tasks, sides, rows)`."""
+        return np.asarray(np.abs(self.outer - self.inner))
+
     def with_part(self, index: Integers, part: Answer) -> Answer:
-        """The same with other answers to some of the tasks."""
+        """The same with another answer to some of the tasks: of both the tighter bounds and the farther values."""
+        inward = np.array([[1.0], [-1.0]])  # lower and upper sides
         outer, inner, points, ended = self.outer.copy(), self.inner.copy(), self.points.copy(), self.ended.copy()
-        outer[index], inner[index], points[index], ended[index] = part.outer, part.inner, part.points, part.ended
+        is_farther = inward * part.inner < inward * inner[index]
+        outer[index] = inward * np.maximum(inward * outer[index], inward * part.outer)
+        points[index] = np.where(is_farther[..., None], part.points, points[index])
+        inner[index] = np.where(is_farther, part.inner, inner[index])
+        ended[index] = part.ended
         return Answer(outer, inner, points, ended, _united(self.engines, part.engines))
 
 

@@ -81,10 +81,9 @@ class Exact(Method):
 
     def as_reach(self, answer: Answer, input_shape: tuple[int, ...], device: torch.device) -> Reach:
         """The answer in the form of every method."""
-        gap = np.abs(answer.outer - answer.inner)
         ended = answer.ended[:, None, None]
         unsolved = np.where(ended == SOLVED, "rounding", np.where(ended == STOPPED, "timeout", "overflow"))
-        status = np.where(gap <= self.tolerance, "solved", unsolved)
+        status = np.where(answer.gap <= self.tolerance, "solved", unsolved)
         closed = bool((status == "solved").all())
         outer, inner, points = (
             torch.from_numpy(part).to(device) for part in (answer.outer, answer.inner, answer.points)
