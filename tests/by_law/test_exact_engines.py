@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import reachbox as rb
 from reachbox.reach.exact import exact_stack
+from reachbox.reach.exact.batch import Answer
+from reachbox.reach.exact.choice import BUDGETS
 
 
 def problem(inputs: int, seed: int, width: int = 10, radius: float = 0.4) -> tuple[nn.Module, rb.Box]:
@@ -57,12 +60,42 @@ def test_a_margin_is_split_too() -> None:
     check_equal(out, rb.reach(module, box, rb.Exact(engine="enumeration"), objective=margins))
 
 
-def test_what_is_too_much_for_enumeration_is_split() -> None:
+def overflows(module: nn.Module, box: rb.Box, budget: tuple[int, int]) -> bool:
+    regions, vertices = budget
+    found = rb.reach(module, box, rb.Exact(engine="enumeration", regions=regions, vertices=vertices))
+    assert found.status is not None
+    return bool((found.status == "overflow").any())
+
+
+def test_what_is_too_much_for_the_first_budget_is_enumerated_with_the_next() -> None:
     module, box = problem(6, seed=1, width=16, radius=0.8)
-    few = rb.reach(module, box, rb.Exact(engine="enumeration", regions=4000))
-    assert few.status is not None
-    assert (few.status == "overflow").any()
+    assert [overflows(module, box, budget) for budget in BUDGETS] == [True, False]
+    out = rb.reach(module, box, "exact")
+    assert out.engines == ("enumeration",)
+    assert out.kind is rb.Kind.EXACT
+    check_equal(out, rb.reach(module, box, rb.Exact(engine="enumeration")))
+
+
+def sides(lower: float, upper: float) -> np.ndarray:
+    """Of one task with one row."""
+    return np.array([[[lower], [upper]]])
+
+
+def test_the_tighter_of_two_answers_is_kept_side_by_side() -> None:
+    one = Answer(sides(-0.5, 1.1), sides(0.2, 0.8), np.zeros((1, 2, 1, 1)), np.array([1]), ("one",))
+    other = Answer(sides(-0.1, 1.5), sides(0.1, 0.7), np.ones((1, 2, 1, 1)), np.array([0]), ("other",))
+    found = one.with_part(np.array([0]), other)
+    np.testing.assert_array_equal(found.outer, sides(-0.1, 1.1))
+    np.testing.assert_array_equal(found.inner, sides(0.1, 0.8))
+    assert found.points.ravel().tolist() == [1.0, 0.0]
+    assert (found.ended.tolist(), found.engines) == ([0], ("one", "other"))
+
+
+def test_what_is_too_much_for_enumeration_is_split() -> None:
+    module, box = problem(4, seed=1, width=30, radius=2.0)
+    assert overflows(module, box, BUDGETS[-1])
     out = rb.reach(module, box, rb.Exact(tolerance=1e-4, time_limit=60))
+    assert out.engines == ("enumeration", "splitting")
     assert out.kind is rb.Kind.EXACT
     seen = rb.reach(module, box, "sampled")
     assert (out.lower <= seen.lower).all()
