@@ -20,6 +20,7 @@ from reachbox.landscape import (
     PerceptronEnergy,
     ReLU,
     Tanh,
+    Tolerance,
     TransitionState,
     explore,
     landscape_of,
@@ -34,6 +35,7 @@ from reachbox.studies.energy_sensitivity import (
     first_of_each_class,
     measured,
 )
+from reachbox.studies.kept import hash_of, kept
 from reachbox.studies.sections.energy_sensitivity import energy_sensitivity_section
 
 WIDTHS, SIGMAS, SHOWN_SIGMA, EACH_CLASS = (4, 25, 25, 25, 3), (0.05, 0.1, 0.2), 0.1, 10
@@ -58,6 +60,11 @@ class Variant:
     def has_exact_boxes(self) -> bool:
         """Whether boxes are exact, and transition states are none: both where the network has kinks."""
         return isinstance(self.activation, ReLU)
+
+    @property
+    def tolerance(self) -> Tolerance:
+        """Points are distinct whose energies differ by more: the minima of tanh lie closer together."""
+        return Tolerance() if self.has_exact_boxes else Tolerance(1e-6)
 
 
 PAPER = Variant(False, 1e-3)
@@ -89,9 +96,19 @@ class Found:
     points: Array
     energies: Array
 
-    def measured(self, boxes: Box) -> Measured:
-        """With the sensitivities on `boxes`."""
-        return measured(self.network, self.points, self.energies, boxes)
+    def measured(self, boxes: Box, folder: Path) -> Measured:
+        """With the sensitivities on `boxes`, kept in a folder."""
+        settings = {
+            "network": self.network.describe(),
+            "points": hash_of(self.points),
+            "boxes": hash_of(boxes.lower.numpy(), boxes.upper.numpy()),
+        }
+        found = kept(folder, "sensitivities", settings, partial(self._sensitivities, boxes))
+        return Measured(self.energies, found["log10_geometric_mean"], found["log10_mean"])
+
+    def _sensitivities(self, boxes: Box) -> dict[str, Array]:
+        found = measured(self.network, self.points, self.energies, boxes)
+        return {"log10_geometric_mean": found.log10_geometric_mean, "log10_mean": found.log10_mean}
 
 
 def fig5(request: Request) -> Chapter:
@@ -108,14 +125,16 @@ def fig5(request: Request) -> Chapter:
             share = (number + seed / size.explorations) / len(size.variants)
             request.progress(f"{variant.name}, exploration {seed + 1}", share)
             landscape = _landscape(dataset, variant, request.seed + seed)
-            found.append(explored(landscape, request.folder, size.minima, states))
-        cells += _cells(variant.name, dataset, [minima for minima, _ in found])
+            found.append(explored(landscape, request.folder, variant.tolerance, size.minima, states))
+        cells += _cells(variant.name, dataset, [minima for minima, _ in found], request.folder)
         if states:
-            cells += _cells(f"{variant.name}, transition states", dataset, [saddles for _, saddles in found])
+            name = f"{variant.name}, transition states"
+            cells += _cells(name, dataset, [saddles for _, saddles in found], request.folder)
         if variant == PAPER:
-            shown = [minima.measured(boxes_around(dataset, SHOWN_SIGMA)) for minima, _ in found]
+            shown = [minima.measured(boxes_around(dataset, SHOWN_SIGMA), request.folder) for minima, _ in found]
             loose = _landscape(dataset, variant, request.seed, Mode.PAPER)
-            cells += _cells(LOOSE, dataset, [explored(loose, request.folder, size.minima)[0]])
+            points, _ = explored(loose, request.folder, variant.tolerance, size.minima)
+            cells += _cells(LOOSE, dataset, [points], request.folder)
     section = energy_sensitivity_section(shown, SHOWN_SIGMA, cells)
     words = f"{size.explorations} explorations of {size.minima} minima for each of {len(size.variants)} variants"
     return Chapter((section,), (("fig5", words),))
@@ -126,13 +145,15 @@ def _landscape(dataset: Dataset, variant: Variant, seed: int, mode: Mode | None 
     return landscape_of(PerceptronEnergy(WIDTHS, variant.activation, inputs, labels, l2=variant.l2), mode, seed=seed)
 
 
-def explored(landscape: Landscape, folder: Path, minima: int, states: int = 0) -> tuple[Found, Found]:
+def explored(
+    landscape: Landscape, folder: Path, tolerance: Tolerance, minima: int, states: int = 0
+) -> tuple[Found, Found]:
     """The first so many minima, and transition states, that an exploration finds."""
     network = landscape.energy
     assert isinstance(network, PerceptronEnergy)
     described = network.describe()
     name = f"{landscape.mode}-{str(described['data'])[:8]}-{network.l2:g}-{landscape.exploration.seed}.db"
-    with Database(folder / name, described, strict=landscape.is_strict) as database:
+    with Database(folder / name, described, tolerance, landscape.is_strict) as database:
         if len(database.known_minima) < minima or len(database.known_transition_states) < states:
             for progress in explore(network, database, landscape.exploration):
                 if progress.minima >= minima and progress.transition_states >= states:
@@ -148,13 +169,13 @@ def _first(network: PerceptronEnergy, known: Sequence[Minimum | TransitionState]
     return Found(network, np.stack(points) if points else np.empty((0, network.dimension)), energies)
 
 
-def _cells(name: str, dataset: Dataset, found: Sequence[Found]) -> Iterator[Cell]:
+def _cells(name: str, dataset: Dataset, found: Sequence[Found], folder: Path) -> Iterator[Cell]:
     """The correlations of a variant at every sigma, on some and on all samples, by both means."""
     some = first_of_each_class(dataset, EACH_CLASS)
     for sigma in SIGMAS:
         for samples in (some, None):
             boxes = boxes_around(dataset, sigma, samples)
-            values = [one.measured(boxes) for one in found]
+            values = [one.measured(boxes, folder) for one in found]
             for mean in ("geometric mean", "mean"):
                 field = "log10_geometric_mean" if mean == "geometric mean" else "log10_mean"
                 value = correlation(values, partial(_field, name=field))

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
-from io import BytesIO
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +14,13 @@ from torch import Tensor
 
 from reachbox.box import Box
 from reachbox.data import Dataset
-from reachbox.file_access import write_atomically
 from reachbox.landscape import PerceptronEnergy, ReLU, Smoothing, follow_minima
 from reachbox.network import Network
 from reachbox.network.architectures import build
 from reachbox.reach import Kind, reach
 from reachbox.sensitivity import data_sensitivity
 from reachbox.studies.chapter import Progress
+from reachbox.studies.kept import kept
 
 Floats = npt.NDArray[np.float64]
 NETWORK, WIDTHS, SIGMA, L2 = "mlp:25,25,25", (4, 25, 25, 25, 3), 0.1, 1e-3
@@ -78,20 +76,22 @@ def minima(
     for batch in range(MOST_STARTS * wanted // STARTS_AT_ONCE):
         progress(f"minima: {len(found)} of {wanted}", len(found) / wanted)
         settings = {"problem": energy.describe(), "smoothing": repr(SMOOTHING), "seed": seed, "batch": batch}
-        file = folder / f"minima-{_key(settings)}.npz"
-        if not file.exists():
-            starts = energy.random_points(STARTS_AT_ONCE, np.random.default_rng([seed, batch]))
-            followed = follow_minima(energy, starts, SMOOTHING)
-            reached = followed.points[np.isfinite(followed.energies)]
-            _write(file, points=reached, energies=energy.value_and_gradient(reached)[0])
-        kept = np.load(file)
-        for height, point in zip(kept["energies"].tolist(), kept["points"], strict=True):
+        known = kept(folder, "minima", settings, partial(_descents, energy, [seed, batch]))
+        for height, point in zip(known["energies"].tolist(), known["points"], strict=True):
             if len(found) < wanted and all(abs(height - other) > SAME_ENERGY for other in found):
                 found[height] = point
         if len(found) == wanted:
             break
     energies = sorted(found)
     return np.array(energies), [torch.from_numpy(found[height]) for height in energies], STARTS_AT_ONCE * (batch + 1)
+
+
+def _descents(energy: PerceptronEnergy, seed: list[int]) -> dict[str, Floats]:
+    """Where descents from random weights end, as far as they converge."""
+    starts = energy.random_points(STARTS_AT_ONCE, np.random.default_rng(seed))
+    followed = follow_minima(energy, starts, SMOOTHING)
+    reached = followed.points[np.isfinite(followed.energies)]
+    return {"points": reached, "energies": energy.value_and_gradient(reached)[0]}
 
 
 def volumes_of(
@@ -103,12 +103,7 @@ def volumes_of(
     for number, point in enumerate(points):
         progress(f"boxes of network {number + 1} of {len(points)}", number / len(points))
         settings = {"point": hashlib.sha256(point.numpy().tobytes()).hexdigest(), "sigma": SIGMA, "methods": METHODS}
-        file = folder / f"volumes-{_key(settings)}.npz"
-        if not file.exists():
-            network = _network(point, dataset)
-            bounded = [data_sensitivity(network, box, method).numpy() for method in METHODS]
-            _write(file, bounded=np.stack(bounded), exact=_exact_volumes(network, box))
-        parts.append(np.load(file))
+        parts.append(kept(folder, "volumes", settings, partial(_volumes, _network(point, dataset), box)))
     return Overestimates(
         energies, METHODS, np.stack([part["bounded"] for part in parts]), np.stack([part["exact"] for part in parts]),
         starts,
@@ -121,6 +116,11 @@ def _network(point: Tensor, dataset: Dataset) -> Network:
     return Network.from_module(module, dataset.x_train[:1].double())
 
 
+def _volumes(network: Network, box: Box) -> dict[str, Floats]:
+    bounded = [data_sensitivity(network, box, method).numpy() for method in METHODS]
+    return {"bounded": np.stack(bounded), "exact": _exact_volumes(network, box)}
+
+
 def _exact_volumes(network: Network, box: Box) -> Floats:
     found = reach(network, box, "exact")
     assert found.kind is Kind.EXACT, "a network of four inputs is always enumerated"
@@ -131,13 +131,3 @@ def _log_mean(logs: Floats) -> Floats:
     """The logarithm of the mean of `exp(logs)` over the last dimension."""
     with np.errstate(divide="ignore"):
         return np.asarray(np.logaddexp.reduce(logs, axis=-1) - np.log(logs.shape[-1]))
-
-
-def _key(settings: dict[str, object]) -> str:
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _write(file: Path, **arrays: Any) -> None:
-    content = BytesIO()
-    np.savez(content, **arrays)
-    write_atomically(file, content.getvalue())
