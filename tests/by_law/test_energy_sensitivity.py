@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -10,6 +12,8 @@ from torch import nn
 import reachbox as rb
 from reachbox.landscape import Minimiser, PerceptronEnergy, ReLU, Tanh, minimise
 from reachbox.studies.energy_sensitivity import Cell, Correlation, Measured, correlation, measured
+from reachbox.studies.fig5 import Found
+from reachbox.studies.kept import hash_of, kept
 from reachbox.studies.refinement import refine
 from reachbox.studies.sections.energy_sensitivity import energy_sensitivity_section
 
@@ -112,3 +116,26 @@ def test_the_section_counts_what_is_sure_of_each_variant() -> None:
     assert section.table.rows == (("raw", 40, 1, 1, 2, -0.4, 0.5), ("standardised", 20, 1, 0, 0, 0.9, 0.9))
     (every,) = section.figures[1].data
     assert len(every.rows) == len(cells)
+
+
+def test_what_was_computed_is_kept_by_what_it_is_of(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def compute() -> dict[str, np.ndarray]:
+        calls.append(1)
+        return {"value": np.arange(3.0)}
+
+    for number in (1, 1, 2):
+        np.testing.assert_array_equal(kept(tmp_path, "things", {"number": number}, compute)["value"], [0, 1, 2])
+    assert len(calls) == 2
+    assert len({hash_of(np.zeros((2, 3))), hash_of(np.zeros((3, 2))), hash_of(np.zeros((2, 3), np.float32))}) == 3
+
+
+def test_sensitivities_are_measured_once_for_each_box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    points = NETWORK.random_points(2, np.random.default_rng(5))
+    found = Found(NETWORK, points, np.zeros(2))
+    narrow, wide = (rb.Box.around(torch.as_tensor(INPUTS), radius) for radius in (0.1, 0.2))
+    first, other = found.measured(narrow, tmp_path), found.measured(wide, tmp_path)
+    assert (first.log10_mean < other.log10_mean).all()
+    monkeypatch.setattr("reachbox.studies.fig5.measured", lambda *_: pytest.fail("measured again"))
+    np.testing.assert_array_equal(found.measured(narrow, tmp_path).log10_mean, first.log10_mean)
