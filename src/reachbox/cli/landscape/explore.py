@@ -40,7 +40,7 @@ Mode = Annotated[
     str | None,
     typer.Option(
         metavar="paper|smoothed|smooth",
-        help="ReLU: as in the paper, or smoothed (default). Others are smooth.",
+        help="ReLU of mlp: as in the paper, or smoothed (default). Others: smooth; modules with kinks: paper.",
         rich_help_panel=SEARCH,
     ),
 ]

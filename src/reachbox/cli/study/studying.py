@@ -35,7 +35,9 @@ class Study:
         """Bound every minimum, and set the sensitivities against the energies."""
         minima, energy = self.subject.found.minima, self.subject.energy
         if not minima:
-            raise InputError(f"{self.file}: no minima are known yet; explore for longer")
+            raise InputError(
+                f"{self.file}: no minima are known yet; explore for longer, modules with kinks in mode paper"
+            )
         points = np.stack([minimum.found.point for minimum in minima])
         heights = np.array([minimum.found.energy for minimum in minima])
         with waiting(f"{self._boxes} of {len(points)} minima"):

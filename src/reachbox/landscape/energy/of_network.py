@@ -56,7 +56,7 @@ def loss_of_network(
         found = ", ".join(node.operator.name for node in network.nodes)
         raise UnsupportedError(
             "landscape: of a network in a file, linear layers with ReLU, or tanh, between them are explored, found "
-            f"{found or 'none'}"
+            f"{found or 'none'}; other torch modules are explored by `landscape explore --network MODULE:FUNCTION`"
         )
     before = replace(network, nodes=network.nodes[:first], output=first, plans={})
     widths = (layers[0][0].shape[1], *(len(bias) for _, bias in layers))
