@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from functools import partial
@@ -26,6 +27,19 @@ def test_results_come_in_order_and_all_is_heard(workers: int) -> None:
     assert [value for value, _ in found] == [0, 2, 4]
     assert sorted(told) == [(number, "doubling", 0.5) for number in range(3)]
     assert (os.getpid() in {process for _, process in found}) == (workers == 1)
+
+
+def _log(value: int, tell: Callable[[str, float], None]) -> None:
+    logging.getLogger("reachbox.test").info("value %d", value)
+    logging.getLogger("reachbox.test").debug("never")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_jobs_log_is_logged_here(workers: int, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "reachbox"):
+        side_by_side([partial(_log, value) for value in range(3)], workers, lambda *words: None)
+    told = [record.getMessage() for record in caplog.records if record.name == "reachbox.test"]
+    assert sorted(told) == ["value 0", "value 1", "value 2"]
 
 
 @pytest.mark.parametrize("workers", [1, 2])
