@@ -302,10 +302,10 @@ def say(text: str) -> None:
 
 
 def main(
-    minima: Annotated[int, typer.Option(help="how many networks to train")] = 12,
-    networks: Annotated[int, typer.Option(help="to how many they are repeated")] = NETWORKS,
-    problems: Annotated[int, typer.Option(help="problems of each sigma for HiGHS and Gurobi")] = 334,
-    queries: Annotated[int, typer.Option(help="problems of each sigma for Marabou")] = 10,
+    minima: Annotated[int, typer.Option(min=1, help="how many networks to train")] = 12,
+    networks: Annotated[int, typer.Option(min=1, help="to how many they are repeated")] = NETWORKS,
+    problems: Annotated[int, typer.Option(min=1, help="problems of each sigma for HiGHS and Gurobi")] = 334,
+    queries: Annotated[int, typer.Option(min=1, help="problems of each sigma for Marabou")] = 10,
     threads: Annotated[int, typer.Option(help="threads of our engine for the whole workload; else one")] = 2,
     sigmas: Annotated[str, typer.Option(help="radii as shares of each feature's range")] = "0.05,0.1,0.2",
     json: Annotated[Path | None, typer.Option(help="file that receives every figure")] = None,
