@@ -12,7 +12,7 @@ on the minima that are there, and goes on exploring where they are too few.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from tables import write_results
@@ -54,7 +54,7 @@ def settings_of(chapters: list[Chapter]) -> str:
 def main(
     report: Annotated[Path, typer.Argument(help="the folder that `reachbox reproduce --out` wrote")],
     data_dir: Annotated[Path | None, typer.Option(help="where MNIST lies")] = None,
-    page: Annotated[str, typer.Option(help=f"which document of docs/: {', '.join(PAGES)}")] = "reproduction",
+    page: Annotated[Literal["reproduction", "fig5"], typer.Option(help="which document of docs/")] = "reproduction",
     record: Annotated[bool, typer.Option("--record", help="write into the document")] = False,
 ) -> None:
     """The chapters of a report as Markdown."""

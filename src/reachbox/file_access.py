@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from reachbox.errors import FileError
 
-FEW = 6
+MOST_NAMED = 6
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def _holding(folder: Path) -> str:
     names: list[str] = []
     with suppress(OSError):
         names = sorted(child.name for child in folder.iterdir() if child.is_file() and not child.name.startswith("."))
-    return f" with {', '.join(names[:FEW])}{', …' if len(names) > FEW else ''}" if names else ""
+    return f" with {', '.join(names[:MOST_NAMED])}{', …' if len(names) > MOST_NAMED else ''}" if names else ""
 
 
 def content_of(path: Path) -> bytes:

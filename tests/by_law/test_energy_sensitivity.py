@@ -133,9 +133,9 @@ def test_what_was_computed_is_kept_by_what_it_is_of(tmp_path: Path) -> None:
 
 def test_sensitivities_are_measured_once_for_each_box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     points = NETWORK.random_points(2, np.random.default_rng(5))
-    found = Found(NETWORK, points, np.zeros(2))
+    found = Found(NETWORK, points, np.zeros(2), tmp_path)
     narrow, wide = (rb.Box.around(torch.as_tensor(INPUTS), radius) for radius in (0.1, 0.2))
-    first, other = found.measured(narrow, tmp_path), found.measured(wide, tmp_path)
+    first, other = found.measured(narrow), found.measured(wide)
     assert (first.log10_mean < other.log10_mean).all()
     monkeypatch.setattr("reachbox.studies.fig5.measured", lambda *_: pytest.fail("measured again"))
-    np.testing.assert_array_equal(found.measured(narrow, tmp_path).log10_mean, first.log10_mean)
+    np.testing.assert_array_equal(found.measured(narrow).log10_mean, first.log10_mean)

@@ -97,6 +97,11 @@ def test_what_is_too_much_for_enumeration_is_split() -> None:
     out = rb.reach(module, box, rb.Exact(tolerance=1e-4, time_limit=60))
     assert out.engines == ("enumeration", "splitting")
     assert out.kind is rb.Kind.EXACT
+    assert out.attaining_lower is not None
+    assert out.inner_lower is not None
+    for row in range(2):
+        assert box.contains(out.attaining_lower[:, row]).all()
+        assert (module(out.attaining_lower[:, row])[:, row] <= out.inner_lower[:, row]).all()
     seen = rb.reach(module, box, "sampled")
     assert (out.lower <= seen.lower).all()
     assert (seen.upper <= out.upper).all()

@@ -90,20 +90,21 @@ WHOLE, QUICK = Size(VARIANTS, 5, 40, 20), Size(VARIANTS[:1], 3, 4, 0)
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Points `(count, weights)` of an exploration, and their energies."""
+    """Points `(count, weights)` of an exploration, and their energies; what is measured of them is kept in `folder`."""
 
     network: PerceptronEnergy
     points: Array
     energies: Array
+    folder: Path
 
-    def measured(self, boxes: Box, folder: Path) -> Measured:
-        """With the sensitivities on `boxes`, kept in a folder."""
+    def measured(self, boxes: Box) -> Measured:
+        """With the sensitivities on `boxes`."""
         settings = {
             "network": self.network.describe(),
             "points": hash_of(self.points),
             "boxes": hash_of(boxes.lower.numpy(), boxes.upper.numpy()),
         }
-        found = kept(folder, "sensitivities", settings, partial(self._sensitivities, boxes))
+        found = kept(self.folder, "sensitivities", settings, partial(self._sensitivities, boxes))
         return Measured(self.energies, found["log10_geometric_mean"], found["log10_mean"])
 
     def _sensitivities(self, boxes: Box) -> dict[str, Array]:
@@ -126,15 +127,14 @@ def fig5(request: Request) -> Chapter:
             request.progress(f"{variant.name}, exploration {seed + 1}", share)
             landscape = _landscape(dataset, variant, request.seed + seed)
             found.append(explored(landscape, request.folder, variant.tolerance, size.minima, states))
-        cells += _cells(variant.name, dataset, [minima for minima, _ in found], request.folder)
+        cells += _cells(variant.name, dataset, [minima for minima, _ in found])
         if states:
-            name = f"{variant.name}, transition states"
-            cells += _cells(name, dataset, [saddles for _, saddles in found], request.folder)
+            cells += _cells(f"{variant.name}, transition states", dataset, [saddles for _, saddles in found])
         if variant == PAPER:
-            shown = [minima.measured(boxes_around(dataset, SHOWN_SIGMA), request.folder) for minima, _ in found]
+            shown = [minima.measured(boxes_around(dataset, SHOWN_SIGMA)) for minima, _ in found]
             loose = _landscape(dataset, variant, request.seed, Mode.PAPER)
             points, _ = explored(loose, request.folder, variant.tolerance, size.minima)
-            cells += _cells(LOOSE, dataset, [points], request.folder)
+            cells += _cells(LOOSE, dataset, [points])
     section = energy_sensitivity_section(shown, SHOWN_SIGMA, cells)
     words = f"{size.explorations} explorations of {size.minima} minima for each of {len(size.variants)} variants"
     return Chapter((section,), (("fig5", words),))
@@ -158,24 +158,27 @@ def explored(
             for progress in explore(network, database, landscape.exploration):
                 if progress.minima >= minima and progress.transition_states >= states:
                     break
-        return _first(network, database.minima(), minima), _first(network, database.transition_states(), states)
+        return (
+            _first(network, database.minima(), minima, folder),
+            _first(network, database.transition_states(), states, folder),
+        )
 
 
-def _first(network: PerceptronEnergy, known: Sequence[Minimum | TransitionState], count: int) -> Found:
+def _first(network: PerceptronEnergy, known: Sequence[Minimum | TransitionState], count: int, folder: Path) -> Found:
     """Those that were found first."""
     first = sorted(known, key=lambda point: point.id)[:count]
     points = [point.found.point for point in first]
     energies = np.array([point.found.energy for point in first])
-    return Found(network, np.stack(points) if points else np.empty((0, network.dimension)), energies)
+    return Found(network, np.stack(points) if points else np.empty((0, network.dimension)), energies, folder)
 
 
-def _cells(name: str, dataset: Dataset, found: Sequence[Found], folder: Path) -> Iterator[Cell]:
+def _cells(name: str, dataset: Dataset, found: Sequence[Found]) -> Iterator[Cell]:
     """The correlations of a variant at every sigma, on some and on all samples, by both means."""
     some = first_of_each_class(dataset, EACH_CLASS)
     for sigma in SIGMAS:
         for samples in (some, None):
             boxes = boxes_around(dataset, sigma, samples)
-            values = [one.measured(boxes, folder) for one in found]
+            values = [one.measured(boxes) for one in found]
             for mean in ("geometric mean", "mean"):
                 field = "log10_geometric_mean" if mean == "geometric mean" else "log10_mean"
                 value = correlation(values, partial(_field, name=field))

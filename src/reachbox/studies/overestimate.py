@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,7 @@ from reachbox.network.architectures import build
 from reachbox.reach import Kind, reach
 from reachbox.sensitivity import data_sensitivity
 from reachbox.studies.chapter import Progress
-from reachbox.studies.kept import kept
+from reachbox.studies.kept import hash_of, kept
 
 Floats = npt.NDArray[np.float64]
 NETWORK, WIDTHS, SIGMA, L2 = "mlp:25,25,25", (4, 25, 25, 25, 3), 0.1, 1e-3
@@ -102,7 +101,7 @@ def volumes_of(
     parts = []
     for number, point in enumerate(points):
         progress(f"boxes of network {number + 1} of {len(points)}", number / len(points))
-        settings = {"point": hashlib.sha256(point.numpy().tobytes()).hexdigest(), "sigma": SIGMA, "methods": METHODS}
+        settings = {"point": hash_of(point.numpy()), "sigma": SIGMA, "methods": METHODS}
         parts.append(kept(folder, "volumes", settings, partial(_volumes, _network(point, dataset), box)))
     return Overestimates(
         energies, METHODS, np.stack([part["bounded"] for part in parts]), np.stack([part["exact"] for part in parts]),

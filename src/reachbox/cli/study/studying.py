@@ -36,7 +36,7 @@ class Study:
         minima, energy = self.subject.found.minima, self.subject.energy
         if not minima:
             raise InputError(
-                f"{self.file}: no minima are known yet; explore for longer, modules with kinks in mode paper"
+                f"{self.file}: no minima are known yet; explore for longer, and modules with kinks by --mode paper"
             )
         points = np.stack([minimum.found.point for minimum in minima])
         heights = np.array([minimum.found.energy for minimum in minima])
