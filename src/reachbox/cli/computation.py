@@ -15,7 +15,7 @@ from reachbox.box import Box
 from reachbox.certify import Certificate, certify
 from reachbox.cli.named_options import named_options
 from reachbox.cli.progress import progress, waiting
-from reachbox.cli.samples import LabelledTask
+from reachbox.cli.task import LabelledTask
 from reachbox.errors import InputError
 from reachbox.formats.results import statuses
 from reachbox.network import Network

@@ -1,8 +1,7 @@
-"""What a command bounds: the boxes around the samples that its options name."""
+"""From the options of a command to its task: the samples they name, and boxes around them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -12,28 +11,9 @@ from reachbox import data
 from reachbox.box import Box
 from reachbox.cli.option_groups import InputOptions, SampleOptions
 from reachbox.cli.radius import Radius
+from reachbox.cli.task import LabelledTask, Task
 from reachbox.data import Dataset, Inputs
 from reachbox.errors import InputError
-
-
-@dataclass(frozen=True)
-class Task:
-    """The boxes to bound, where they come from and how they were made; class names where they are known."""
-
-    boxes: Box
-    source: str
-    radius_words: str
-    class_names: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True)
-class LabelledTask(Task):
-    """A task whose samples `x`, float64, and `labels` are known; `radius` is that of each feature."""
-
-    x: Tensor = field(kw_only=True)
-    radius: Tensor = field(kw_only=True)
-    labels: Tensor = field(kw_only=True)
-    class_names: tuple[str, ...] = field(kw_only=True)
 
 
 def task_from(options: InputOptions, radius: Radius, shape: tuple[int, ...], count: int | None) -> Task:

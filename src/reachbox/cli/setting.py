@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reachbox.cli.computation import Computation
-from reachbox.cli.samples import Task
 from reachbox.cli.tables import Facts, duration, facts
+from reachbox.cli.task import Task
 from reachbox.report.versions import versions
 
 
