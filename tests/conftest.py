@@ -82,6 +82,13 @@ ZOO: dict[str, Example] = {
         ),
         (1, 6, 6),
     ),
+    "decoder": Example(
+        lambda: nn.Sequential(
+            nn.ConvTranspose2d(2, 3, 2), nn.PReLU(3), nn.Upsample(scale_factor=2), nn.AdaptiveAvgPool2d(4),
+            nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(12, 3),
+        ),
+        (2, 2, 2),
+    ),
     "clamped": Example(
         lambda: nn.Sequential(nn.Linear(4, 6), nn.Hardtanh(), nn.Linear(6, 6), nn.ReLU6(), nn.Linear(6, 3)), (4,)
     ),

@@ -19,6 +19,10 @@ def ints(*numbers: int) -> np.ndarray:
     return np.array(numbers, dtype=np.int64)
 
 
+def floats(*numbers: float) -> np.ndarray:
+    return np.array(numbers, dtype=np.float32)
+
+
 def number(value: float) -> np.ndarray:
     return np.array(value, dtype=np.float32)
 
@@ -85,10 +89,27 @@ CASES: dict[str, tuple[tuple[int, ...], list[Step], tuple[int, ...]]] = {
     ),
     "leaky default": ((3,), [("LeakyRelu", ["x"], {})], (7, 16)),
     "prelu": ((3,), [("PRelu", ["x", number(0.3).reshape(1)], {})], (9, 16)),
+    "prelu slopes": ((3, 2), [("PRelu", ["x", weights(3, 1)], {})], (9, 16)),
+    "prelu batch of slopes": ((3, 2), [("PRelu", ["x", weights(1, 3, 2)], {})], (9, 16)),
+    "hard sigmoid": (
+        (3,),
+        [("HardSigmoid", ["x"], {}), ("HardSigmoid", ["v0"], {"alpha": 2.0, "beta": -0.9})],
+        (7, 22),
+    ),
     "clip attributes": ((3,), [("Clip", ["x"], {"min": -0.5, "max": 0.5}), ("Clip", ["v0"], {"min": -0.2})], (7,)),
     "clip": ((3,), [("Clip", ["x", number(-0.5), number(0.7)], {}), ("Clip", ["v0", "", number(0.6)], {})], (11, 13)),
     "clip crossed": ((3,), [("Clip", ["x", number(0.5), number(-0.5)], {})], (13,)),
     "max and min": ((3,), [("Max", ["x", number(-0.1)], {}), ("Min", [number(0.4), "v0"], {})], (8, 13)),
+    "max and min of values": (
+        (2, 3),
+        [
+            ("Neg", ["x"], {}),
+            ("ReduceMean", ["x"], {"axes": [1]}),
+            ("Max", ["x", "v0", weights(3), "v1"], {}),
+            ("Min", [weights(2, 1), "v2", number(0.9), "x"], {}),
+        ],
+        (8, 13),
+    ),
     "flatten": ((2, 3, 2), [("Flatten", ["x"], {"axis": 1})], (7, 9, 13, 21)),
     "flatten after two": (
         (2, 3, 2),
@@ -127,6 +148,8 @@ CASES: dict[str, tuple[tuple[int, ...], list[Step], tuple[int, ...]]] = {
     "pad edge": ((2, 4), [("Pad", ["x", ints(0, 0, 2, 0, 1, 1)], {"mode": "edge"})], (11, 18)),
     "mean attributes": ((2, 3, 4), [("ReduceMean", ["x"], {"axes": [1, -1], "keepdims": 0})], (7, 11, 13)),
     "mean": ((2, 3, 4), [("ReduceMean", ["x", ints(2)], {})], (18,)),
+    "max attributes": ((2, 3, 4), [("ReduceMax", ["x"], {"axes": [1, -1], "keepdims": 0})], (7, 11, 13)),
+    "max operand": ((2, 3, 4), [("ReduceMax", ["x", ints(2)], {})], (18, 20)),
     "sum operand": ((2, 3, 4), [("ReduceSum", ["x", ints(1, 3)], {"keepdims": 0})], (13,)),
     "sum of nothing": ((2, 3), [("ReduceSum", ["x"], {"noop_with_empty_axes": 1})], (13,)),
     "batch norm": (
@@ -169,6 +192,40 @@ CASES: dict[str, tuple[tuple[int, ...], list[Step], tuple[int, ...]]] = {
         (11,),
     ),
     "convolution valid": ((2, 6, 5), [("Conv", ["x", weights(3, 2, 2, 4)], {"auto_pad": "VALID"})], (11,)),
+    "transposed": (
+        (2, 3, 4),
+        [
+            (
+                "ConvTranspose",
+                ["x", weights(2, 3, 3, 2), weights(3)],
+                {"strides": [2, 3], "pads": [1, 0, 2, 1], "dilations": [2, 1], "output_padding": [1, 2]},
+            )
+        ],
+        (7, 11, 22),
+    ),
+    "transposed groups": ((4, 5), [("ConvTranspose", ["x", weights(4, 3, 3)], {"group": 2, "pads": [3, 2]})], (11,)),
+    "transposed 3d": ((1, 2, 2, 3), [("ConvTranspose", ["x", weights(1, 2, 2, 1, 2)], {"strides": [1, 2, 2]})], (11,)),
+    "transposed same": (
+        (2, 4, 5),
+        [("ConvTranspose", ["x", weights(2, 1, 3, 4)], {"auto_pad": "SAME_UPPER", "strides": [2, 3]})],
+        (11, 22),
+    ),
+    "transposed same lower": (
+        (2, 4, 5),
+        [("ConvTranspose", ["x", weights(2, 1, 4, 4)], {"auto_pad": "SAME_LOWER", "strides": [3, 1]})],
+        (11, 22),
+    ),
+    "transposed to a shape": (
+        (2, 4, 5),
+        [("ConvTranspose", ["x", weights(2, 1, 3, 4)], {"output_shape": [8, 14], "strides": [2, 3]})],
+        (11, 22),
+    ),
+    "upsample": ((2, 3), [("Upsample", ["x"], {"scales": [1.0, 1.0, 2.5]})], (7,)),
+    "upsample operand": ((1, 2, 3), [("Upsample", ["x", floats(1, 1, 2, 3)], {"mode": "linear"})], (9,)),
+    "resize old": ((1, 2, 3), [("Resize", ["x", floats(1, 1, 3, 1.5)], {"mode": "linear"})], (10,)),
+    "resize": ((2, 3, 4), [("Resize", ["x", "", floats(1, 1, 2, 2)], {})], (13, 19)),
+    "resize linear": ((2, 3, 4), [("Resize", ["x", "", floats(1, 1, 2, 0.5)], {"mode": "linear"})], (13, 19)),
+    "resize axes": ((2, 3, 4), [("Resize", ["x", "", "", ints(7, 5)], {"mode": "linear", "axes": [-1, 2]})], (18, 19)),
     "max pool": (
         (2, 7, 6),
         [("MaxPool", ["x"], {"kernel_shape": [3, 2], "strides": [2, 2], "pads": [1, 0, 2, 1]})],

@@ -95,7 +95,27 @@ REFUSED: dict[str, tuple[list[Step], str]] = {
     "quotient": ([("Div", [number(1), "x"], {})], r"\(Div\): a division by what depends"),
     "to integers": ([("Cast", ["x"], {"to": TensorProto.INT64}), ("Cast", ["v0"], {"to": 1})], r"\(Cast\).*INT64"),
     "training": ([("Dropout", ["x", number(0.5), np.array(True)], {})], r"\(Dropout\).*training mode"),
-    "slopes": ([("PRelu", ["x", weights(2)], {})], r"\(PRelu\): one slope"),
+    "slopes": ([("PRelu", ["x", weights(3, 1, 2)], {})], r"\(PRelu\): shapes .* mix samples"),
+    "cubic": (
+        [("Unsqueeze", ["x", ints(1)], {}), ("Resize", ["v0", "", number(2).repeat(3)], {"mode": "cubic"})],
+        r"\(Resize\): modes nearest and linear, of half_pixel",
+    ),
+    "resized channels": (
+        [("Unsqueeze", ["x", ints(1)], {}), ("Resize", ["v0", "", number(2).repeat(3)], {"mode": "linear"})],
+        r"\(Resize\): batch and channels must keep their sizes",
+    ),
+    "resized to nothing": (
+        [("Unsqueeze", ["x", ints(1)], {}), ("Resize", ["v0", "", array([1, 1, 0.1])[0]], {})],
+        r"\(Resize\): a size of at least 1 is needed",
+    ),
+    "scales": (
+        [("Unsqueeze", ["x", ints(1)], {}), ("Resize", ["v0", "", number(2).repeat(2)], {})],
+        r"\(Resize\): a scale or a size for each of 3 dimensions",
+    ),
+    "transposed kernel": (
+        [("Unsqueeze", ["x", ints(1)], {}), ("ConvTranspose", ["v0", weights(3, 1, 2)], {})],
+        r"\(ConvTranspose\): a kernel of shape \(3, 1, 2\) in 1 groups does not fit",
+    ),
     "random": (
         [("RandomNormal", [], {"shape": [2]}), ("Add", ["x", "v0"], {})],
         r"\(RandomNormal\): it is not supported on constants",
@@ -124,6 +144,12 @@ def test_what_cannot_be_bounded_is_refused_by_name(name: str, tmp_path: Path) ->
         read(steps, tmp_path)
     assert "\n" not in str(caught.value)
     assert str(tmp_path / "net.onnx") in str(caught.value)
+
+
+def test_resizing_with_antialias_is_refused(tmp_path: Path) -> None:
+    steps = [("Unsqueeze", ["x", ints(1)], {}), ("Resize", ["v0", "", number(2).repeat(3)], {"antialias": 1})]
+    with pytest.raises(UnsupportedError, match=r"\(Resize\): antialias"):
+        read(steps, tmp_path, opset=18)
 
 
 def test_a_limit_beyond_every_number_is_none(tmp_path: Path) -> None:

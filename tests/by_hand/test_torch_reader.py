@@ -96,6 +96,64 @@ def test_reshapes_slices_pads_and_reductions() -> None:
     torch.testing.assert_close(network(x), Moves()(x))
 
 
+LAYERS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
+    "transposed 1d": (nn.ConvTranspose1d(4, 6, 3, 2, 1, 1, groups=2, dilation=2), (4, 5)),
+    "transposed 2d": (nn.ConvTranspose2d(2, 3, (3, 2), (2, 1), (4, 0), bias=False), (2, 4, 4)),
+    "transposed 3d": (nn.ConvTranspose3d(1, 2, 2, (1, 2, 3), 1, (0, 1, 1)), (1, 3, 2, 3)),
+    "slope": (nn.PReLU(), (3, 2)),
+    "slopes": (nn.PReLU(3), (3, 2)),
+    "negative slopes": (nn.PReLU(3, -0.7), (3,)),
+    "nearest": (nn.Upsample(scale_factor=(1.5, 0.5)), (2, 3, 4)),
+    "nearest to a size": (nn.Upsample((5, 2)), (2, 3, 4)),
+    "nearest exact": (nn.Upsample(7, mode="nearest-exact"), (2, 3)),
+    "linear": (nn.Upsample(scale_factor=1.7, mode="linear", align_corners=True), (2, 4)),
+    "bilinear": (nn.Upsample(scale_factor=2, mode="bilinear"), (2, 3, 4)),
+    "trilinear": (nn.Upsample((3, 4, 1), mode="trilinear"), (1, 2, 2, 3)),
+    "bicubic": (nn.Upsample((7, 5), mode="bicubic"), (1, 5, 4)),
+    "adaptive average": (nn.AdaptiveAvgPool2d((3, None)), (2, 5, 4)),
+    "adaptive average of parts": (nn.AdaptiveAvgPool1d(2), (2, 6)),
+    "adaptive average larger": (nn.AdaptiveAvgPool2d((7, 7)), (2, 1, 2)),
+    "adaptive maximum": (nn.AdaptiveMaxPool2d((2, None)), (2, 4, 3)),
+    "hard sigmoid": (nn.Hardsigmoid(), (9,)),
+    "threshold": (nn.Threshold(0.3, 0.3), (9,)),
+    "hard tanh": (nn.Hardtanh(-0.1, 0.7), (9,)),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_layers_that_are_built_of_others(name: str) -> None:
+    layer, shape = LAYERS[name]
+    layer = layer.double()
+    x = 3 * torch.randn(5, *shape, dtype=torch.float64)
+    network = rb.Network.from_module(layer, x)
+    torch.testing.assert_close(network(x), layer(x).detach(), rtol=1e-12, atol=1e-12)
+
+
+def test_maxima_turns_and_indices() -> None:
+    class Extremes(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            first = torch.maximum(x, torch.tensor([0.1, -0.2, 0.3]))
+            second = torch.minimum(torch.tensor(0.4), x.roll(1, 2))
+            both = torch.max(first, torch.minimum(second, x[:, [2, 0, 1, 3]]))
+            return both.amax(1, keepdim=True) + both.rot90(1, (1, 2)).max(2).values.flatten(1)[:, :1, None]
+
+    x = torch.randn(6, 4, 3)
+    network = rb.Network.from_module(Extremes(), x)
+    torch.testing.assert_close(network(x), Extremes()(x))
+
+
+def test_slopes_are_the_modules_own() -> None:
+    module = nn.PReLU(2)
+    network = rb.Network.from_module(module, torch.zeros(1, 2))
+    with torch.no_grad():
+        module.weight.copy_(torch.tensor([0.5, -3.0]))
+    result = network(torch.tensor([[-2.0, -1.0]]))
+    assert result.tolist() == [[-1.0, 3.0]]
+    result.sum().backward()
+    assert module.weight.grad is not None
+    assert module.weight.grad.tolist() == [-2.0, -1.0]
+
+
 def test_a_module_is_captured_once_and_freed_with_it() -> None:
     module = nn.Linear(2, 2)
     box = rb.Box([[0.0, 0.0]], [[1.0, 1.0]])
@@ -147,6 +205,8 @@ class Branching(nn.Module):
     [
         (nn.Sequential(nn.Linear(4, 4), nn.GELU()), r"'gelu' at '1' cannot be bounded"),
         (nn.Sequential(nn.Linear(4, 4), nn.Softmax(-1)), "remove the final softmax"),
+        (nn.Sequential(nn.Threshold(0.1, 20)), r"'0': a threshold at 0.1 must give 0.1 below it, not 20"),
+        (nn.Sequential(nn.Unflatten(1, (1, 4)), nn.AdaptiveMaxPool1d(3)), r"'1': adaptive max pooling needs sizes"),
         (Batchwise(), "mixes samples"),
         (Squared(), "product or quotient of two values"),
         (Two(), "one output tensor"),

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 from torch import nn
@@ -23,7 +23,7 @@ from torch import nn
 from reachbox.errors import UnsupportedError
 from reachbox.network import Network, load, save
 from reachbox.network.onnx import read_onnx, write_onnx
-from tests.onnx_models import CASES, UNBATCHED, Step, ints, make_model, weights
+from tests.onnx_models import CASES, UNBATCHED, Step, floats, ints, make_model, weights
 
 onnxruntime = pytest.importorskip("onnxruntime")
 onnxruntime.set_default_logger_severity(4)
@@ -161,6 +161,49 @@ def test_windows(
         agrees(network_of(model, Path(folder))(torch.from_numpy(x)).numpy(), run(model, x))
 
 
+@given(
+    opset=st.sampled_from([11, 13, 18, 19]),
+    mode=st.sampled_from(["nearest", "linear"]),
+    positions=st.sampled_from(["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"]),
+    rounding=st.sampled_from(["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"]),
+    size=st.integers(1, 9),
+    wanted=st.one_of(st.integers(1, 20), st.sampled_from([0.3, 0.5, 1 / 3, 0.75, 1.0, 1.5, 1.75, 2.0, 7 / 3, 3.0])),
+)
+@settings(max_examples=300)
+def test_resizing(opset: int, mode: str, positions: str, rounding: str, size: int, wanted: int | float) -> None:
+    assume(isinstance(wanted, int) or size * wanted >= 1)
+    operand = (
+        [floats() if opset < 13 else "", ints(1, 2, wanted)] if isinstance(wanted, int) else [floats(1, 1, wanted)]
+    )
+    attributes = {"mode": mode, "coordinate_transformation_mode": positions, "nearest_mode": rounding}
+    model = make_model([1, 2, size], [("Resize", ["x", floats(), *operand], attributes)], opset)
+    x = weights(1, 2, size)
+    with tempfile.TemporaryDirectory() as folder:
+        agrees(network_of(model, Path(folder))(torch.from_numpy(x)).numpy(), run(model, x))
+
+
+@given(
+    size=st.integers(1, 6),
+    width=st.integers(1, 4),
+    stride=st.integers(1, 3),
+    dilation=st.integers(1, 2),
+    pads=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    longer=st.integers(0, 2),
+    groups=st.integers(1, 2),
+)
+@settings(max_examples=200)
+def test_transposed_convolutions(
+    size: int, width: int, stride: int, dilation: int, pads: tuple[int, int], longer: int, groups: int
+) -> None:
+    assume(longer < stride and (size - 1) * stride + dilation * (width - 1) + 1 + longer > sum(pads))
+    attributes = {"strides": [stride], "dilations": [dilation], "pads": list(pads), "output_padding": [longer]}
+    operands = ["x", weights(4, 3, width), weights(3 * groups)]
+    model = make_model(["batch", 4, size], [("ConvTranspose", operands, {**attributes, "group": groups})], 11)
+    x = weights(3, 4, size)
+    with tempfile.TemporaryDirectory() as folder:
+        agrees(network_of(model, Path(folder))(torch.from_numpy(x)).numpy(), run(model, x))
+
+
 class Residual(nn.Module):
     """Batch norm, groups, a skip connection, pooling, slices, and normalisation by arithmetic."""
 
@@ -190,6 +233,19 @@ class Rearranged(nn.Module):
         return y.mean(1, keepdim=True) + torch.sigmoid(x).view(x.size(0), 2, 3).sum(2)
 
 
+class Extremes(nn.Module):
+    """The larger and the smaller of values and constants, and the largest along a dimension."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 5), nn.Linear(4, 5)
+        self.register_buffer("floor", torch.randn(5))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        larger = torch.maximum(self.first(x), self.second(x))
+        return torch.minimum(torch.maximum(larger, self.floor), self.first(x).abs()).amax(1)
+
+
 MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "mlp": (
         lambda: nn.Sequential(
@@ -209,6 +265,20 @@ MODULES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
         lambda: nn.Sequential(nn.Conv1d(2, 3, 3), nn.BatchNorm1d(3), nn.Hardtanh(), nn.Flatten(), nn.Linear(24, 2)),
         (2, 10),
     ),
+    "decoder": (
+        lambda: nn.Sequential(
+            nn.ConvTranspose2d(4, 4, 3, 2, 1, 1, groups=2),
+            nn.PReLU(4),
+            nn.Upsample(scale_factor=2),
+            nn.Conv2d(4, 2, 3),
+            nn.Upsample(size=(5, 6), mode="bilinear"),
+            nn.Hardsigmoid(),
+            nn.AdaptiveMaxPool2d(1),
+            nn.Flatten(),
+        ),
+        (4, 3, 4),
+    ),
+    "extremes": (Extremes, (3, 4)),
     "volume": (lambda: nn.Sequential(nn.Conv3d(1, 2, 2), nn.ReLU6(), nn.AvgPool3d(2), nn.Flatten()), (1, 5, 5, 5)),
 }
 
@@ -246,6 +316,8 @@ EXPORTS = [(name, opset, False, dynamic) for name in MODULES for opset in (11, 1
     ("rearranged", 18, True, True),
     ("rearranged", 20, True, False),
     ("pools", 18, True, True),
+    ("decoder", 18, True, True),
+    ("extremes", 18, True, True),
 ]
 
 

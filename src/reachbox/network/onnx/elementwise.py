@@ -7,10 +7,11 @@ from math import isfinite, isnan
 
 import numpy as np
 from onnx import TensorProto
+from torch import Tensor
 
 from reachbox.errors import InputError, UnsupportedError
 from reachbox.network import lowering
-from reachbox.network.onnx.constants import FLOATS, Array
+from reachbox.network.onnx.constants import FLOATS, Array, weight_of
 from reachbox.network.onnx.translation import Call, Operand, Translation, Value
 from reachbox.network.operators import Add, Operator, Relu, Sigmoid, Tanh
 
@@ -90,11 +91,16 @@ def leaky_relu(t: Translation, call: Call) -> Operand:
 
 
 def parametric_relu(t: Translation, call: Call) -> Operand:
-    """PReLU with one slope for all elements."""
-    slopes = np.unique(call.weight(1))
-    if slopes.size != 1:
-        raise UnsupportedError(f"one slope for all elements is supported, found {slopes.size} different ones")
-    return sloped(t, call, float(slopes[0]))
+    """PReLU with one slope for all elements, or slopes that broadcast to them."""
+    slopes = call.weight(1)
+    if len(np.unique(slopes)) == 1:
+        return sloped(t, call, float(slopes.flat[0]))
+    value = call.value()
+    shape = t.common_shape(value, slopes)
+    if shape != value.shape:
+        raise InputError(f"slopes of shape {slopes.shape} do not fit {t.told(value.shape)}")
+    number = lowering.sloped(t.builder, call.name, value.number, weight_of(t.without_batch(slopes, shape)))
+    return Value(number, shape)
 
 
 def sloped(t: Translation, call: Call, slope: float) -> Value:
@@ -106,31 +112,53 @@ def sloped(t: Translation, call: Call, slope: float) -> Value:
 
 def clip(t: Translation, call: Call) -> Operand:
     """`min(max(x, low), high)`; a limit beyond float32's range is none."""
-    return clamped(t, call, call.value(), call.setting("min", 1), call.setting("max", 2))
+    return clamped(t, call.name, call.value(), call.setting("min", 1), call.setting("max", 2))
 
 
-def clamped(t: Translation, call: Call, value: Value, low: float | None, high: float | None) -> Value:
+def clamped(t: Translation, name: str, value: Value, low: float | None, high: float | None) -> Value:
     """A value kept between two numbers."""
     for limit in (low, high):
         if isinstance(limit, list) or (limit is not None and isnan(limit)):
             raise UnsupportedError(f"a limit must be one number, found {limit}")
     low = None if low is None or low <= -LARGEST else float(low)
     high = None if high is None or high >= LARGEST else float(high)
-    return Value(lowering.clamp(t.builder, call.name, value.number, low, high), value.shape)
+    return Value(lowering.clamp(t.builder, name, value.number, low, high), value.shape)
 
 
 def extreme(is_maximum: bool) -> Handler:
-    """`max(x, number)` or `min(x, number)`."""
+    """The larger or the smaller of values and constants."""
 
     def read(t: Translation, call: Call) -> Operand:
-        values = [operand for operand in call.operands if isinstance(operand, Value)]
-        limits = [operand for operand in call.operands if isinstance(operand, np.ndarray)]
-        if len(values) != 1 or len(limits) != 1 or limits[0].size != 1 or limits[0].ndim > len(values[0].shape):
-            raise UnsupportedError("only the larger or smaller of one value and one number is supported")
-        limit = float(limits[0].item())
-        return clamped(t, call, values[0], limit if is_maximum else None, None if is_maximum else limit)
+        constants: list[Operand] = [operand for operand in call.operands if isinstance(operand, np.ndarray)]
+        first, *rest = [operand for operand in call.operands if isinstance(operand, Value)]
+        for number, other in enumerate([*constants, *rest]):
+            first = ahead(t, f"{call.name}.{number}" if number else call.name, first, other, is_maximum)
+        return first
 
     return read
+
+
+def ahead(t: Translation, name: str, value: Value, other: Operand, is_maximum: bool) -> Value:
+    """The larger or the smaller of a value and another operand."""
+    shape = t.common_shape(value, other)
+    value = t.broadcast(f"{name}.expand", value, shape)
+    if isinstance(other, Value):
+        second: int | Tensor = t.broadcast(f"{name}.spread", other, shape).number
+    elif other.size == 1:
+        limit = float(other.item())
+        return clamped(t, name, value, limit if is_maximum else None, None if is_maximum else limit)
+    else:
+        second = weight_of(t.without_batch(other, shape))
+    return Value(lowering.extreme(t.builder, name, value.number, second, is_maximum), shape)
+
+
+def hard_sigmoid(t: Translation, call: Call) -> Operand:
+    """`min(max(alpha x + beta, 0), 1)`."""
+    alpha, beta = (
+        np.float64(call.attributes.get(name, np.float32(usual))) for name, usual in (("alpha", 0.2), ("beta", 0.5))
+    )
+    line = t.affine(f"{call.name}.line", call.value(), scale=np.asarray(alpha), shift=np.asarray(beta))
+    return clamped(t, call.name, line, 0.0, 1.0)
 
 
 def cast(t: Translation, call: Call) -> Operand:
@@ -163,6 +191,7 @@ HANDLERS: dict[str, Handler] = {
     "Clip": clip,
     "Div": divide,
     "Dropout": dropout,
+    "HardSigmoid": hard_sigmoid,
     "Identity": identity,
     "LeakyRelu": leaky_relu,
     "Max": extreme(is_maximum=True),

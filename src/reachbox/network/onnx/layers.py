@@ -104,6 +104,55 @@ def convolution(t: Translation, call: Call) -> Operand:
     return placed(t, call, value, t.builder.add(call.name, layer, value.number))
 
 
+def transposed_convolution(t: Translation, call: Call) -> Operand:
+    """Transposed convolution over one to three dimensions."""
+    value, kernel, bias = call.value(), call.weight(1), call.constant(2)
+    sizes, groups = t.images(value), int(call.attributes.get("group", 1))
+    turned = kernel.swapaxes(0, 1)
+    fits = len(value.shape) == kernel.ndim <= 5 and kernel.shape[0] == value.shape[1] and 0 not in kernel.shape
+    if (
+        not fits
+        or groups < 1
+        or kernel.shape[0] % groups
+        or (bias is not None and bias.shape != (groups * len(turned),))
+    ):
+        raise InputError(
+            f"a kernel of shape {kernel.shape} in {groups} groups does not fit {t.told(value.shape)}, or its bias not "
+            f"the kernel"
+        )
+    strides, dilations = (per_dimension(call, name, len(sizes)) for name in ("strides", "dilations"))
+    pads = transposed_padding(call, sizes, kernel.shape[2:], strides, dilations)
+    number = lowering.transposed_convolution(
+        t.builder, call.name, value.number, weight_of(kernel), None if bias is None else weight_of(bias),
+        stride=strides, padding=pads, dilation=dilations, groups=groups,
+    )  # fmt: skip
+    return placed(t, call, value, number)
+
+
+def transposed_padding(
+    call: Call, sizes: Sequence[int], widths: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> lowering.Pads:
+    """What is cut off before and after each dimension of the result; negative where the result is longer."""
+    longer = [int(more) for more in call.attributes.get("output_padding", (0,) * len(sizes))]
+    mode, stated = call.attributes.get("auto_pad", "NOTSET"), call.attributes.get("output_shape")
+    if len(longer) != len(sizes) or min(longer) < 0:
+        raise InputError(f"output_padding: {len(sizes)} numbers that are not negative are needed, found {longer}")
+    if stated is None and mode in ("NOTSET", "VALID"):
+        pairs = padding(call, sizes, widths, strides, dilations)
+        return tuple((low, high - more) for (low, high), more in zip(pairs, longer, strict=True))
+    wanted = list(stated or (size * stride for size, stride in zip(sizes, strides, strict=True)))[-len(sizes) :]
+    pads = []
+    settings = zip(sizes, widths, strides, dilations, longer, wanted, strict=True)
+    for size, width, stride, step, more, want in settings:
+        total = stride * (size - 1) + more + step * (width - 1) + 1 - want
+        if total < 0:
+            raise UnsupportedError(f"output_shape: at most {want + total} is supported here, found {want}")
+        less = total // 2
+        low, high = (less, total - less) if mode == "SAME_UPPER" else (total - less, less)
+        pads.append((low, high - more))
+    return tuple(pads)
+
+
 def check_kernel(t: Translation, call: Call, value: Value, kernel: Array, bias: Array | None) -> None:
     """Raises `InputError` for a kernel, a bias or groups that do not fit the value."""
     outputs, widths, groups = kernel.shape[0], kernel.shape[2:], call.attributes.get("group", 1)
@@ -184,7 +233,7 @@ def global_max_pool(t: Translation, call: Call) -> Operand:
 def global_average_pool(t: Translation, call: Call) -> Operand:
     """The mean of each channel."""
     value = call.value()
-    return reduced(t, call, value, range(2, 2 + len(t.images(value))), average=True)
+    return reduced(t, call, value, range(2, 2 + len(t.images(value))), "mean")
 
 
 def batch_norm(t: Translation, call: Call) -> Operand:
@@ -202,15 +251,15 @@ def batch_norm(t: Translation, call: Call) -> Operand:
     return Value(lowering.batch_norm(t.builder, call.name, value.number, statistics), value.shape)
 
 
-def reduction(average: bool) -> Handler:
-    """Sum or mean over some or all dimensions."""
+def reduction(kind: lowering.Reduction) -> Handler:
+    """Sum, mean or largest element over some or all dimensions."""
 
     def read(t: Translation, call: Call) -> Operand:
         value, stated = call.value(), call.setting("axes", 1)
         if not stated and call.attributes.get("noop_with_empty_axes", 0):
             return value
         axes = [axis % len(value.shape) for axis in (stated or range(len(value.shape)))]
-        total = reduced(t, call, value, axes, average)
+        total = reduced(t, call, value, axes, kind)
         if call.attributes.get("keepdims", 1):
             return total
         return t.move(f"{call.name}.squeeze", total, lambda x: np.squeeze(x, tuple(axes)))
@@ -218,16 +267,16 @@ def reduction(average: bool) -> Handler:
     return read
 
 
-def reduced(t: Translation, call: Call, value: Value, axes: Sequence[int], average: bool) -> Value:
-    """Sum or mean over dimensions of the file's shape, which stay with size 1."""
+def reduced(t: Translation, call: Call, value: Value, axes: Sequence[int], kind: lowering.Reduction) -> Value:
+    """A reduction over dimensions of the file's shape, which stay with size 1."""
     if t.is_dynamic and 0 in axes:
-        raise UnsupportedError("a sum or mean over the batch mixes samples")
+        raise UnsupportedError(f"a {kind} over the batch mixes samples")
     first = 1 if t.has_batch(value.shape) else 0
     features = [axis - first for axis in axes if axis >= first]
     shape = tuple(1 if axis in axes else size for axis, size in enumerate(value.shape))
     if not features:
         return value
-    number = lowering.reduce(t.builder, call.name, value.number, features, True, average)
+    number = lowering.reduce(t.builder, call.name, value.number, features, True, kind)
     whole = t.features(shape)
     if t.builder.shape_of(number) != whole:  # a first feature that shrank to 1 now reads as the batch
         number = lowering.rearrange(t.builder, f"{call.name}.batch", number, lambda x: x.reshape(len(x), *whole))
@@ -238,11 +287,13 @@ HANDLERS: dict[str, Handler] = {
     "AveragePool": pool(lowering.average_pool),
     "BatchNormalization": batch_norm,
     "Conv": convolution,
+    "ConvTranspose": transposed_convolution,
     "Gemm": gemm,
     "GlobalAveragePool": global_average_pool,
     "GlobalMaxPool": global_max_pool,
     "MatMul": matmul,
     "MaxPool": pool(lowering.max_pool),
-    "ReduceMean": reduction(average=True),
-    "ReduceSum": reduction(average=False),
+    "ReduceMax": reduction("max"),
+    "ReduceMean": reduction("mean"),
+    "ReduceSum": reduction("sum"),
 }

@@ -11,7 +11,7 @@ from onnx import ModelProto, NodeProto, ValueInfoProto
 
 from reachbox.errors import InputError, ReachboxError, UnsupportedError
 from reachbox.network.graph import Network
-from reachbox.network.onnx import arrangement, elementwise, layers
+from reachbox.network.onnx import arrangement, elementwise, layers, resize
 from reachbox.network.onnx.constants import BATCH, FLOATS, Array, array_of, attributes_of, fold
 from reachbox.network.onnx.model_file import STANDARD, open_model, opset_of
 from reachbox.network.onnx.translation import Call, Operand, Translation, Value
@@ -22,6 +22,7 @@ HANDLERS: dict[str, Callable[[Translation, Call], Operand | tuple[Operand, ...]]
     **layers.HANDLERS,
     **arrangement.HANDLERS,
     **arrangement.SPLITTERS,
+    **resize.HANDLERS,
 }
 LARGEST = 2**26
 LOGITS = "; remove it from the end of the network: bounds are about logits"

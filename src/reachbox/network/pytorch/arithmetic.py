@@ -70,6 +70,39 @@ def _clamp(low: float | None = None, high: float | None = None) -> Handler:
     return read
 
 
+def _hard_sigmoid(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
+    name = t.name(node)
+    sixth, half = torch.tensor(1 / 6, dtype=torch.float64), torch.tensor(0.5, dtype=torch.float64)
+    line = lowering.scale_and_shift(t.builder, f"{name}.line", t.value(node, arguments[0]), sixth, half)
+    return lowering.clamp(t.builder, name, line, 0.0, 1.0)
+
+
+def _threshold(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
+    x, limit, replacement = arguments
+    if limit != replacement:
+        raise UnsupportedError(
+            f"{t.name(node)!r}: a threshold at {limit} must give {limit} below it, not {replacement}"
+        )
+    return lowering.clamp(t.builder, t.name(node), t.value(node, x), float(limit), None)
+
+
+def _sloped(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
+    value, slope = t.value(node, arguments[0]), t.weight(node, arguments[1])
+    channels = (-1,) + (1,) * (len(t.builder.shape_of(value)) - 1)
+    return lowering.sloped(t.builder, t.name(node), value, lambda: resolve(slope).reshape(channels))
+
+
+def extreme(is_maximum: bool) -> Handler:
+    """The larger or the smaller of two operands, one of them possibly a constant."""
+
+    def read(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
+        value, other = arguments if t.depends(arguments[0]) else arguments[::-1]
+        second = t.value(node, other) if t.depends(other) else t.weight(node, other)
+        return lowering.extreme(t.builder, t.name(node), t.value(node, value), second, is_maximum)
+
+    return read
+
+
 HANDLERS: dict[str, Handler] = {
     "add": _sum(1.0),
     "sub": _sum(-1.0),
@@ -85,4 +118,9 @@ HANDLERS: dict[str, Handler] = {
     "clamp": _clamp(),
     "clamp_min": _clamp(),
     "hardtanh": _clamp(),
+    "hardsigmoid": _hard_sigmoid,
+    "threshold": _threshold,
+    "prelu": _sloped,
+    "maximum": extreme(is_maximum=True),
+    "minimum": extreme(is_maximum=False),
 }

@@ -98,6 +98,9 @@ MOVES = [
     "index_select",
     "pixel_shuffle",
     "movedim",
+    "index",
+    "roll",
+    "rot90",
 ]
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(MOVES, _move),

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import fx
 
 from reachbox.errors import UnsupportedError
 from reachbox.network import lowering
 from reachbox.network.operators import Convolution, Linear, resolve
+from reachbox.network.pytorch import arithmetic
 from reachbox.network.pytorch.translation import Handler, Result, Translation
 
 
@@ -59,11 +61,23 @@ def _convolution(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> R
     return t.builder.add(t.name(node), layer, value)
 
 
+def _transposed_convolution(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
+    x, weight, bias, stride, padding, longer, groups, dilation = arguments
+    value, kernel = t.value(node, x), t.weight(node, weight)
+    count = resolve(kernel).ndim - 2
+    settings = (_many(setting, count) for setting in (stride, padding, longer, dilation))
+    strides, pads, extra, steps = settings
+    return lowering.transposed_convolution(
+        t.builder, t.name(node), value, kernel, t.source(node, bias), stride=strides, dilation=steps,
+        padding=tuple((pad, pad - more) for pad, more in zip(pads, extra, strict=True)), groups=int(groups),
+    )  # fmt: skip
+
+
 def _general_convolution(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
-    *first, transposed, _, groups = arguments
+    *first, dilation, transposed, longer, groups = arguments
     if transposed:
-        raise UnsupportedError(f"{t.name(node)!r}: transposed convolution cannot be bounded")
-    return _convolution(t, node, (*first, groups))
+        return _transposed_convolution(t, node, (*first, longer, groups, dilation))
+    return _convolution(t, node, (*first, dilation, groups))
 
 
 def _inference_batch_norm(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
@@ -108,29 +122,80 @@ def _average_pool(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> 
     )  # fmt: skip
 
 
+def _adaptive_window(sizes: Sequence[int], wanted: Sequence[int]) -> lowering.Window | None:
+    """The window of an adaptive pooling whose sizes divide; None where windows differ in size."""
+    if any(size % want for size, want in zip(sizes, wanted, strict=True)):
+        return None
+    widths = tuple(size // want for size, want in zip(sizes, wanted, strict=True))
+    return _window(len(widths), widths, widths, 0)
+
+
+def _wanted(sizes: Sequence[int], stated: Sequence[int | None]) -> tuple[int, ...]:
+    """The sizes that an adaptive pooling gives; None keeps one."""
+    return tuple(size if want is None else want for size, want in zip(sizes, stated, strict=True))
+
+
 def _adaptive_average(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
     value = t.value(node, arguments[0])
     sizes = t.builder.shape_of(value)[1:]
-    wanted = tuple(arguments[1])
-    if any(size % want for size, want in zip(sizes, wanted, strict=True)):
-        raise UnsupportedError(f"{t.name(node)!r}: adaptive pooling needs sizes that divide, {sizes} to {wanted}")
-    widths = tuple(size // want for size, want in zip(sizes, wanted, strict=True))
-    return lowering.average_pool(t.builder, t.name(node), value, _window(len(widths), widths, widths, 0))
+    window = _adaptive_window(sizes, _wanted(sizes, arguments[1]))
+    if window is None:
+        return _resampling(t, node, arguments)
+    return lowering.average_pool(t.builder, t.name(node), value, window)
 
 
-def _reduction(average: bool) -> Handler:
+def _adaptive_max(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
+    value = t.value(node, arguments[0])
+    sizes = t.builder.shape_of(value)[1:]
+    wanted = _wanted(sizes, arguments[1])
+    window = _adaptive_window(sizes, wanted)
+    if window is None:
+        raise UnsupportedError(f"{t.name(node)!r}: adaptive max pooling needs sizes that divide, {sizes} to {wanted}")
+    return lowering.max_pool(t.builder, t.name(node), value, window)
+
+
+def _resampling(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
+    """Any linear operator that acts on each spatial dimension by itself and keeps constants: tried on unit vectors."""
+    target = node.target
+    assert callable(target)
+    value = t.value(node, arguments[0])
+    sizes = t.builder.shape_of(value)[1:]
+    matrices = []
+    for axis, size in enumerate(sizes):
+        units = torch.eye(size, dtype=torch.float64).reshape(
+            size, 1, *(size if i == axis else 1 for i in range(len(sizes)))
+        )
+        answers = target(units.expand(size, 1, *sizes), *arguments[1:])
+        line = [slice(None) if i == axis else 0 for i in range(len(sizes))]
+        matrices.append(answers[(slice(None), 0, *line)].T)
+    return lowering.resample(t.builder, t.name(node), value, matrices)
+
+
+def _reduction(kind: lowering.Reduction) -> Handler:
     def read(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
         value = t.value(node, arguments[0])
         axes, keeps = (arguments[1], bool(arguments[2])) if len(arguments) > 2 else (None, False)
         dimensions = len(t.builder.shape_of(value)) + 1
-        features = [axis % dimensions - 1 for axis in (axes or range(dimensions))]
+        named = [axes] if isinstance(axes, int) else axes or range(dimensions)
+        features = [axis % dimensions - 1 for axis in named]
         if min(features) < 0:
-            raise UnsupportedError(f"{t.name(node)!r}: a sum or mean over the batch mixes samples")
-        return lowering.reduce(t.builder, t.name(node), value, features, keeps, average)
+            raise UnsupportedError(f"{t.name(node)!r}: a {kind} over the batch mixes samples")
+        return lowering.reduce(t.builder, t.name(node), value, features, keeps, kind)
 
     return read
 
 
+def _largest(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
+    """`max`, over dimensions or of two operands."""
+    is_binary = len(arguments) == 2 and isinstance(arguments[1], fx.Node)
+    return (arithmetic.extreme(is_maximum=True) if is_binary else _reduction("max"))(t, node, arguments)
+
+
+UPSAMPLING = (
+    "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d",
+    "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_nearest_exact3d",
+    "upsample_linear1d", "upsample_bilinear2d", "upsample_trilinear3d", "upsample_bicubic2d",
+)  # fmt: skip
 HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolution),
     **dict.fromkeys(("max_pool1d", "max_pool2d", "max_pool3d", "max_pool2d_with_indices"), _max_pool),
@@ -138,12 +203,17 @@ HANDLERS: dict[str, Handler] = {
     **dict.fromkeys(
         ("adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "_adaptive_avg_pool2d"), _adaptive_average
     ),
+    **dict.fromkeys(("adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d"), _adaptive_max),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed_convolution),
+    **dict.fromkeys(UPSAMPLING, _resampling),
     **dict.fromkeys(("matmul", "mm"), _matmul),
     "linear": _linear,
     "addmm": _addmm,
     "convolution": _general_convolution,
     "batch_norm": _batch_norm,
     "_native_batch_norm_legit_no_training": _inference_batch_norm,
-    "mean": _reduction(average=True),
-    "sum": _reduction(average=False),
+    "mean": _reduction("mean"),
+    "sum": _reduction("sum"),
+    "amax": _reduction("max"),
+    "max": _largest,
 }

@@ -16,12 +16,16 @@ from torch import Tensor, fx
 
 from reachbox.box import ArrayLike, as_tensor
 from reachbox.errors import InputError, ReachboxError, UnsupportedError
-from reachbox.network import lowering
 from reachbox.network.graph import Network
 from reachbox.network.pytorch import arithmetic, arrangement, layers
 from reachbox.network.pytorch.translation import PROBE_BATCH, Handler, Result, Translation
 
 HANDLERS: dict[str, Handler] = {**arithmetic.HANDLERS, **arrangement.HANDLERS, **layers.HANDLERS}
+SUPPORTED = (
+    "supported: linear, convolution and its transpose, batch norm, average and max pooling, upsampling, ReLU, "
+    "LeakyReLU, PReLU, hardtanh, clamp, abs, sigmoid, tanh, dropout, arithmetic with constants, maxima, sums, means, "
+    "concatenation, reshaping, slicing, padding"
+)
 HINTS = {
     "softmax": " (remove the final softmax: bounds are about logits)",
     "log_softmax": " (remove the final log-softmax: bounds are about logits)",
@@ -120,7 +124,7 @@ class Reader:
         for node in self.program.graph.nodes:
             if node.op == "placeholder":
                 self._placeholder(node)
-            elif node.op == "call_function":
+            elif node.op == "call_function" and node.users:
                 self._call(node)
         results = self.program.graph.output_node().args[0]
         alone = results[0] if isinstance(results, (tuple, list)) and len(results) == 1 else None
@@ -158,7 +162,7 @@ class Reader:
         if handler is None:
             raise UnsupportedError(
                 f"operator {kind.split('.')[0]!r} at {self.t.name(node)!r} cannot be bounded"
-                f"{HINTS.get(kind.split('.')[0], '')}; {lowering.SUPPORTED}"
+                f"{HINTS.get(kind.split('.')[0], '')}; {SUPPORTED}"
             )
         schema = node.target._schema.arguments  # type: ignore[union-attr]
         given = dict(zip((argument.name for argument in schema), node.args, strict=False)) | node.kwargs
