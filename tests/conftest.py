@@ -60,6 +60,17 @@ def mlp(activation: nn.Module) -> nn.Module:
     )
 
 
+def decoder() -> nn.Module:
+    """Layers that make an image larger, and slopes that differ from channel to channel."""
+    sloped = nn.PReLU(3)
+    with torch.no_grad():
+        sloped.weight.copy_(torch.tensor([-0.2, 0.3, 0.6]))
+    return nn.Sequential(
+        nn.ConvTranspose2d(2, 3, 2), sloped, nn.Upsample(scale_factor=2, mode="bilinear"), nn.MaxPool2d(3),
+        nn.Flatten(), nn.Linear(12, 3),
+    )  # fmt: skip
+
+
 ZOO: dict[str, Example] = {
     "relu": Example(lambda: mlp(nn.ReLU()), (4,)),
     "leaky": Example(lambda: mlp(nn.LeakyReLU(0.2)), (4,)),
@@ -82,13 +93,7 @@ ZOO: dict[str, Example] = {
         ),
         (1, 6, 6),
     ),
-    "decoder": Example(
-        lambda: nn.Sequential(
-            nn.ConvTranspose2d(2, 3, 2), nn.PReLU(3), nn.Upsample(scale_factor=2), nn.AdaptiveAvgPool2d(4),
-            nn.AdaptiveMaxPool2d(2), nn.Flatten(), nn.Linear(12, 3),
-        ),
-        (2, 2, 2),
-    ),
+    "decoder": Example(decoder, (2, 2, 2)),
     "clamped": Example(
         lambda: nn.Sequential(nn.Linear(4, 6), nn.Hardtanh(), nn.Linear(6, 6), nn.ReLU6(), nn.Linear(6, 3)), (4,)
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import re
 import stat
 import zipfile
 from pathlib import Path
@@ -21,7 +22,8 @@ from torch import nn
 from reachbox.errors import FileError, InputError, ReachboxError, UnsupportedError
 from reachbox.network import Network, load, save
 from reachbox.network.onnx import read_onnx, write_onnx
-from reachbox.network.operators import Convolution, Linear, MaxPool, Rearrange, Relu, Scale, resolve
+from reachbox.network.onnx.reader import HANDLERS
+from reachbox.network.operators import OPERATORS, Convolution, Linear, MaxPool, Rearrange, Relu, Scale, resolve
 from tests.onnx_models import Step, ints, make_model, number, weights
 
 
@@ -156,6 +158,13 @@ def test_a_limit_beyond_every_number_is_none(tmp_path: Path) -> None:
     largest = float(np.finfo(np.float32).max)
     network = read([("Clip", ["x", number(-largest), number(largest)], {}), ("Relu", ["v0"], {})], tmp_path)
     assert [type(node.operator) for node in network.nodes] == [Relu]
+
+
+def test_the_documentation_names_every_operator() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "layers.md").read_text()
+    named = set(re.findall(r"`(\w+)`", page))
+    assert set(HANDLERS) - named == {"Shape", "Size"}
+    assert {operator.__name__ for operator in OPERATORS} <= named
 
 
 def test_several_inputs_and_outputs_are_refused(tmp_path: Path) -> None:

@@ -114,6 +114,7 @@ LAYERS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "adaptive average of parts": (nn.AdaptiveAvgPool1d(2), (2, 6)),
     "adaptive average larger": (nn.AdaptiveAvgPool2d((7, 7)), (2, 1, 2)),
     "adaptive maximum": (nn.AdaptiveMaxPool2d((2, None)), (2, 4, 3)),
+    "constant padding": (nn.ConstantPad2d((1, -1, 0, 2), 0.3), (2, 3, 3)),
     "hard sigmoid": (nn.Hardsigmoid(), (9,)),
     "threshold": (nn.Threshold(0.3, 0.3), (9,)),
     "hard tanh": (nn.Hardtanh(-0.1, 0.7), (9,)),

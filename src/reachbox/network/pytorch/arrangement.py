@@ -34,14 +34,17 @@ def _move(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
 
 
 def _pad(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
-    value, pads = t.value(node, arguments[0]), list(arguments[1])
+    name, value, pads = t.name(node), t.value(node, arguments[0]), list(arguments[1])
     mode, filling = (arguments[2], arguments[3]) if len(arguments) > 3 else ("constant", arguments[2])
-    if filling and mode == "constant":
-        raise UnsupportedError(f"{t.name(node)!r}: padding with {filling} is not supported; padding with 0 is")
-    return lowering.rearrange(
-        t.builder, t.name(node), value,
-        lambda x: torch.nn.functional.pad(x.double(), pads, mode).long(),
-    )  # fmt: skip
+
+    def padded(x: Tensor) -> Tensor:
+        return torch.nn.functional.pad(x.double(), pads, mode)
+
+    result = lowering.rearrange(t.builder, name, value, lambda x: padded(x).long())
+    if mode != "constant" or not filling:
+        return result
+    around = 1 - padded(torch.ones(1, *t.builder.shape_of(value)))[0]
+    return lowering.scale_and_shift(t.builder, f"{name}.filling", result, None, float(filling) * around)
 
 
 def _same(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
