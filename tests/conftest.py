@@ -60,15 +60,22 @@ def mlp(activation: nn.Module) -> nn.Module:
     )
 
 
-def decoder() -> nn.Module:
-    """Layers that make an image larger, and slopes that differ from channel to channel."""
-    sloped = nn.PReLU(3)
-    with torch.no_grad():
-        sloped.weight.copy_(torch.tensor([-0.2, 0.3, 0.6]))
-    return nn.Sequential(
-        nn.ConvTranspose2d(2, 3, 2), sloped, nn.Upsample(scale_factor=2, mode="bilinear"), nn.MaxPool2d(3),
-        nn.Flatten(), nn.Linear(12, 3),
-    )  # fmt: skip
+class Decoder(nn.Module):
+    """Layers that make an image larger, slopes that differ from channel to channel, and two kinds of pooling joined."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wider = nn.Sequential(
+            nn.ConvTranspose2d(2, 3, 2), nn.PReLU(3), nn.Upsample(scale_factor=2, mode="bilinear")
+        )
+        self.pools = nn.ModuleList([nn.MaxPool2d(3), nn.AvgPool2d(3)])
+        self.last = nn.Linear(24, 3)
+        with torch.no_grad():
+            self.wider[1].weight.copy_(torch.tensor([-0.2, 0.3, 0.6]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.wider(x)
+        return self.last(torch.cat([pool(x) for pool in self.pools], 1).flatten(1))  # type: ignore[no-any-return]
 
 
 ZOO: dict[str, Example] = {
@@ -93,7 +100,7 @@ ZOO: dict[str, Example] = {
         ),
         (1, 6, 6),
     ),
-    "decoder": Example(decoder, (2, 2, 2)),
+    "decoder": Example(Decoder, (2, 2, 2)),
     "clamped": Example(
         lambda: nn.Sequential(nn.Linear(4, 6), nn.Hardtanh(), nn.Linear(6, 6), nn.ReLU6(), nn.Linear(6, 3)), (4,)
     ),

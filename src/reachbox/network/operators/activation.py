@@ -26,7 +26,7 @@ class Relu(Activation):
         return z.relu() + self.negative_slope * z.clamp(max=0) if self.negative_slope else z.relu()
 
     def derivative(self, z: Tensor) -> Tensor:
-        return torch.where(z > 0, 1.0, self.negative_slope).to(z.dtype)
+        return torch.where(z > 0, torch.ones_like(z), self.negative_slope)
 
     def curved(self, lower: Tensor, upper: Tensor) -> Tensor:
         return (lower < 0) & (upper > 0)
@@ -53,7 +53,7 @@ class Relu(Activation):
 
     def tight_slopes(self, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
         chord = self.chord(lower, upper)
-        steeper = torch.where(upper > -lower, 1.0, self.negative_slope).to(chord.dtype)
+        steeper = torch.where(upper > -lower, torch.ones_like(chord), self.negative_slope)
         tangent = torch.where(self.curved(lower, upper), steeper, chord)
         return (tangent, chord) if self.negative_slope <= 1 else (chord, tangent)
 
