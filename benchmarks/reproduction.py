@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
+from pictures import DOCUMENTS, draw, picture
 from tables import write_results
 
 from reachbox.report import Section, Table
@@ -22,14 +23,13 @@ from reachbox.studies.chapter import Chapter, Request
 from reachbox.studies.chapters import CHAPTERS
 
 PAGES = {"reproduction": ("table1", "table2", "table3", "tradeoff", "fig6"), "fig5": ("fig5",)}
-DOCUMENTS = Path(__file__).resolve().parents[1] / "docs"
-LEFT_OUT = ("Figures ",)  # a page shows them; without their pictures they say nothing
 
 
 def markdown(section: Section) -> str:
-    """A section of the page as Markdown, without its pictures."""
+    """A section of the page as Markdown; its drawings are files in a folder beside the document."""
     terms = "\n".join(f"- **{name}**: {words}" for name, words in section.terms)
-    parts = [f"## {section.title}", section.sentence, terms, _rows(section.table) if section.table else ""]
+    pictures = [picture(figure) for figure in section.figures]
+    parts = [f"## {section.title}", section.sentence, terms, *pictures, _rows(section.table) if section.table else ""]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -41,8 +41,7 @@ def _rows(table: Table) -> str:
 
 def sections_of(chapters: list[Chapter]) -> list[Section]:
     """What stands in the document, each section once."""
-    found = {section.title: section for chapter in chapters for section in chapter.sections}
-    return [section for title, section in found.items() if not title.startswith(LEFT_OUT)]
+    return list({section.title: section for chapter in chapters for section in chapter.sections}.values())
 
 
 def settings_of(chapters: list[Chapter]) -> str:
@@ -59,10 +58,12 @@ def main(
 ) -> None:
     """The chapters of a report as Markdown."""
     chapters = [CHAPTERS[name](Request(report / "work" / name, data_dir=data_dir, as_is=True)) for name in PAGES[page]]
-    text = "\n\n".join([*map(markdown, sections_of(chapters)), settings_of(chapters)])
+    sections = sections_of(chapters)
+    text = "\n\n".join([*map(markdown, sections), settings_of(chapters)])
     if not record:
         print(text)
         return
+    draw(figure for section in sections for figure in section.figures)
     write_results(text, "reproduction.py", DOCUMENTS / f"{page}.md")
 
 

@@ -150,6 +150,7 @@ CASES: dict[str, tuple[tuple[int, ...], list[Step], tuple[int, ...]]] = {
     "mean": ((2, 3, 4), [("ReduceMean", ["x", ints(2)], {})], (18,)),
     "max attributes": ((2, 3, 4), [("ReduceMax", ["x"], {"axes": [1, -1], "keepdims": 0})], (7, 11, 13)),
     "max operand": ((2, 3, 4), [("ReduceMax", ["x", ints(2)], {})], (18, 20)),
+    "min operand": ((2, 3, 4), [("ReduceMin", ["x", ints(2, 3)], {"keepdims": 0})], (18, 20)),
     "sum operand": ((2, 3, 4), [("ReduceSum", ["x", ints(1, 3)], {"keepdims": 0})], (13,)),
     "sum of nothing": ((2, 3), [("ReduceSum", ["x"], {"noop_with_empty_axes": 1})], (13,)),
     "batch norm": (

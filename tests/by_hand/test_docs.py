@@ -93,3 +93,9 @@ def test_every_block_has_a_language(page: Path) -> None:
 def test_every_page_is_in_the_contents() -> None:
     named = re.findall(r"[\w/]+\.md$", (ROOT / "mkdocs.yml").read_text(), flags=re.MULTILINE)
     assert sorted(named) == sorted(str(page.relative_to(DOCS)) for page in DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", [ROOT / "README.md", *sorted(DOCS.glob("*.md"))], ids=lambda page: page.name)
+def test_every_picture_is_there(page: Path) -> None:
+    for drawing in re.findall(r"!\[.+?\]\((.+?)\)", page.read_text()):
+        assert (page.parent / drawing).read_text().startswith("<svg ")

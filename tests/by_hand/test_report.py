@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from math import inf, nan
 from pathlib import Path
 from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import pytest
 import torch
@@ -226,8 +227,22 @@ def test_two_tables_of_one_name_are_refused(tmp_path: Path) -> None:
 def test_a_page_is_written_with_its_data_beside_it(tmp_path: Path) -> None:
     path = write_page(page(every_figure()["dots"], tables=(table(),)), tmp_path / "deep" / "report")
     assert path == tmp_path / "deep" / "report" / "index.html"
-    assert sorted(file.name for file in path.parent.iterdir()) == ["dots.csv", "index.html", "volumes.csv"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["dots.csv", "dots.svg", "index.html", "volumes.csv"]
     assert (path.parent / "volumes.csv").read_text() == table().csv()
+
+
+@pytest.mark.parametrize("name", every_figure())
+def test_a_drawing_is_a_file_that_stands_alone(name: str) -> None:
+    figure = every_figure()[name]
+    root = ElementTree.fromstring(figure.file())
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert float(root.attrib["width"]) >= float(root.attrib["height"]) / 3 > 0
+    words = [element.text for element in root.iter() if element.text]
+    assert words == [element.text for element in ElementTree.fromstring(figure.wide).iter() if element.text]
+    assert "var(" not in figure.file()
+    assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", figure.file())
+    referred = set(re.findall(r'(?:xlink:href="#|url\(#)([^")]*)', figure.file()))
+    assert referred <= set(re.findall(r'\bid="([^"]*)"', figure.file()))
 
 
 def test_a_page_that_fails_leaves_the_old_one(tmp_path: Path) -> None:

@@ -136,7 +136,9 @@ def test_maxima_turns_and_indices() -> None:
             first = torch.maximum(x, torch.tensor([0.1, -0.2, 0.3]))
             second = torch.minimum(torch.tensor(0.4), x.roll(1, 2))
             both = torch.max(first, torch.minimum(second, x[:, [2, 0, 1, 3]]))
-            return both.amax(1, keepdim=True) + both.rot90(1, (1, 2)).max(2).values.flatten(1)[:, :1, None]
+            turned = both.rot90(1, (1, 2))
+            columns = turned.max(2).values + turned.min(2).values
+            return both.amax(1, keepdim=True) - x.amin((1, 2))[:, None, None] + columns[:, :1, None]
 
     x = torch.randn(6, 4, 3)
     network = rb.Network.from_module(Extremes(), x)

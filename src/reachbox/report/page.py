@@ -61,7 +61,7 @@ def render(page: Page) -> str:
 
 
 def write_page(page: Page, folder: Path) -> Path:
-    """Writes `index.html` and, beside it, every table as CSV; gives the path of the page.
+    """Writes `index.html` and, beside it, every table as CSV and every figure as SVG; gives the path of the page.
 
     The page is written last and at once: it is never there half, nor before its data.
     Raises `FileError` where the folder cannot be made or written.
@@ -73,6 +73,9 @@ def write_page(page: Page, folder: Path) -> Path:
     html = render(page)
     for name, table in page.tables.items():
         write_atomically(folder / f"{name}.csv", table.csv().encode())
+    for section in page.sections:
+        for figure in section.figures:
+            write_atomically(folder / f"{figure.name}.svg", figure.file().encode())
     path = folder / "index.html"
     write_atomically(path, html.encode())
     return path

@@ -48,3 +48,10 @@ def series_dash(index: int) -> object:
 def as_css(colour: str) -> str:
     """The CSS variable of a palette colour, with the colour to fall back on; any other colour as it is."""
     return _CSS.get(colour, colour)
+
+
+def as_colours(drawing: str) -> str:
+    """A drawing with every CSS variable of the palette replaced by its colour."""
+    for colour, variable in _CSS.items():
+        drawing = drawing.replace(variable, colour)
+    return drawing

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from reachbox.report.svg import as_file
 from reachbox.report.table import Table
 
 
@@ -15,6 +16,15 @@ class Figure:
     wide: str
     narrow: str
     data: tuple[Table, ...]
+
+    @property
+    def name(self) -> str:
+        """That of its first table."""
+        return self.data[0].name
+
+    def file(self) -> str:
+        """The wide drawing as an SVG file of its own."""
+        return as_file(self.wide)
 
 
 @dataclass(frozen=True)

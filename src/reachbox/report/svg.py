@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree
 
-from reachbox.report.palette import as_css
+from reachbox.report.palette import as_colours, as_css
+
+MARGIN = 12  # pixels around a drawing that stands alone
 
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _FONT_FAMILY = re.compile(r"font-family:[^;]*;?\s*")
@@ -34,6 +36,23 @@ def inline(svg: str, name: str, label: str) -> str:
         root.attrib.pop(key, None)
     root.attrib.update({"role": "img", "aria-label": label})
     return ElementTree.tostring(root, encoding="unicode")
+
+
+def as_file(drawing: str) -> str:
+    """An inline drawing as a file of its own, for any program that reads SVG: plain colours on white, with a margin."""
+    root = ElementTree.fromstring(as_colours(drawing))
+    for element in root.iter():
+        if "href" in element.attrib:
+            element.attrib["xlink:href"] = element.attrib.pop("href")
+    x, y, width, height = map(float, root.attrib["viewBox"].split())
+    frame = {"width": f"{width + 2 * MARGIN:g}", "height": f"{height + 2 * MARGIN:g}"}
+    corner = {"x": f"{x - MARGIN:g}", "y": f"{y - MARGIN:g}"}
+    root.attrib.update({
+        "xmlns": "http://www.w3.org/2000/svg", "xmlns:xlink": "http://www.w3.org/1999/xlink", **frame,
+        "viewBox": " ".join([*corner.values(), *frame.values()]), "font-family": "DejaVu Sans, Verdana, sans-serif",
+    })  # fmt: skip
+    root.insert(0, ElementTree.Element("rect", {**corner, **frame, "fill": "#ffffff"}))
+    return ElementTree.tostring(root, encoding="unicode") + "\n"
 
 
 def _local(name: str) -> str:

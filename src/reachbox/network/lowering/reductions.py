@@ -1,4 +1,4 @@
-"""Sums, means and largest elements over whole dimensions."""
+"""Sums, means, largest and smallest elements over whole dimensions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ import torch
 
 from reachbox.network.graph import Builder
 from reachbox.network.lowering.arrangement import rearrange
-from reachbox.network.operators import Linear, MaxPool, Operator
+from reachbox.network.operators import Linear, MaxPool, Operator, Scale
 
-Reduction: TypeAlias = Literal["sum", "mean", "max"]
+NEGATIVE = Scale(torch.tensor(-1.0, dtype=torch.float64))
+Reduction: TypeAlias = Literal["sum", "mean", "max", "min"]
 
 
 def reduce(builder: Builder, name: str, value: int, axes: Sequence[int], keeps: bool, kind: Reduction) -> int:
-    """Sum, mean or largest element over feature axes (0 is the first after the batch)."""
+    """Sum, mean, largest or smallest element over feature axes (0 is the first after the batch)."""
+    if kind == "min":
+        turned = builder.add(f"{name}.turned", NEGATIVE, value)
+        return builder.add(name, NEGATIVE, reduce(builder, f"{name}.max", turned, axes, keeps, "max"))
     shape = builder.shape_of(value)
     axes = sorted({axis % len(shape) for axis in axes})
     kept = [axis for axis in range(len(shape)) if axis not in axes]

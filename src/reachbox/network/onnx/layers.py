@@ -252,7 +252,7 @@ def batch_norm(t: Translation, call: Call) -> Operand:
 
 
 def reduction(kind: lowering.Reduction) -> Handler:
-    """Sum, mean or largest element over some or all dimensions."""
+    """Sum, mean, largest or smallest element over some or all dimensions."""
 
     def read(t: Translation, call: Call) -> Operand:
         value, stated = call.value(), call.setting("axes", 1)
@@ -295,5 +295,6 @@ HANDLERS: dict[str, Handler] = {
     "MaxPool": pool(lowering.max_pool),
     "ReduceMax": reduction("max"),
     "ReduceMean": reduction("mean"),
+    "ReduceMin": reduction("min"),
     "ReduceSum": reduction("sum"),
 }

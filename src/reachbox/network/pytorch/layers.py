@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import fx
@@ -185,10 +185,15 @@ def _reduction(kind: lowering.Reduction) -> Handler:
     return read
 
 
-def _largest(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
-    """`max`, over dimensions or of two operands."""
-    is_binary = len(arguments) == 2 and isinstance(arguments[1], fx.Node)
-    return (arithmetic.extreme(is_maximum=True) if is_binary else _reduction("max"))(t, node, arguments)
+def _extreme(kind: Literal["max", "min"]) -> Handler:
+    """`max` or `min`, over dimensions or of two operands."""
+    of_two, over_dimensions = arithmetic.extreme(is_maximum=kind == "max"), _reduction(kind)
+
+    def read(t: Translation, node: fx.Node, arguments: tuple[Any, ...]) -> Result:
+        is_binary = len(arguments) == 2 and isinstance(arguments[1], fx.Node)
+        return (of_two if is_binary else over_dimensions)(t, node, arguments)
+
+    return read
 
 
 UPSAMPLING = (
@@ -215,5 +220,7 @@ HANDLERS: dict[str, Handler] = {
     "mean": _reduction("mean"),
     "sum": _reduction("sum"),
     "amax": _reduction("max"),
-    "max": _largest,
+    "amin": _reduction("min"),
+    "max": _extreme("max"),
+    "min": _extreme("min"),
 }
