@@ -4,15 +4,17 @@
     python benchmarks/reproduction.py report --data-dir DIR --record
     reachbox reproduce fig5 --out report
     python benchmarks/reproduction.py report --page fig5 --record
+    reachbox reproduce fig4 --out report
+    python benchmarks/reproduction.py report --page methods --record
 
-Nothing is trained here: what is not finished in the folder is left out, and the text says so. Fig. 5 is measured again
-on the minima that are there, and goes on exploring where they are too few.
+Nothing is trained here: what is not finished in the folder is left out, and the text says so. Fig. 4 and 5 are measured
+again on the minima that are there, and go on searching where they are too few.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 from pictures import DOCUMENTS, draw, picture
@@ -22,7 +24,12 @@ from reachbox.report import Section, Table
 from reachbox.studies.chapter import Chapter, Request
 from reachbox.studies.chapters import CHAPTERS
 
-PAGES = {"reproduction": ("table1", "table2", "table3", "tradeoff", "fig6"), "fig5": ("fig5",)}
+Document: TypeAlias = Literal["reproduction", "fig5", "methods"]
+PAGES: dict[Document, tuple[str, ...]] = {
+    "reproduction": ("table1", "table2", "table3", "tradeoff", "fig6"),
+    "fig5": ("fig5",),
+    "methods": ("fig4",),
+}
 
 
 def markdown(section: Section) -> str:
@@ -53,7 +60,7 @@ def settings_of(chapters: list[Chapter]) -> str:
 def main(
     report: Annotated[Path, typer.Argument(help="the folder that `reachbox reproduce --out` wrote")],
     data_dir: Annotated[Path | None, typer.Option(help="where MNIST lies")] = None,
-    page: Annotated[Literal["reproduction", "fig5"], typer.Option(help="which document of docs/")] = "reproduction",
+    page: Annotated[Document, typer.Option(help="which document of docs/")] = "reproduction",
     record: Annotated[bool, typer.Option("--record", help="write into the document")] = False,
 ) -> None:
     """The chapters of a report as Markdown."""

@@ -14,7 +14,7 @@ from reachbox.landscape import Smoothing
 from reachbox.studies import fig4, overestimate
 from reachbox.studies.chapter import Request
 from reachbox.studies.overestimate import Overestimates
-from reachbox.studies.sections.overestimate import overestimate_section
+from reachbox.studies.sections.overestimate import over_radius_section, overestimate_section
 
 # Two networks, two methods, two samples; the second network's true boxes are all flat.
 FOUND = Overestimates(
@@ -45,12 +45,21 @@ def test_what_is_undefined_is_counted_and_not_dropped() -> None:
     assert summary.rows[0][1:5] == pytest.approx((1.0,) * 4)
 
 
+def test_every_radius_has_a_row() -> None:
+    smaller = replace(FOUND, methods=("dual",), log_volumes=np.log(np.array([[[2.0, 1.0]], [[1.0, 1.0]]])))
+    section = over_radius_section({0.1: FOUND, 0.01: smaller})
+    (table,) = section.tables
+    assert table.rows == ((0.01, pytest.approx(0.0), pytest.approx(0.0)), (0.1, pytest.approx(1.0), pytest.approx(1.0)))
+    assert "100\u202f% or less at 0.1" in section.sentence
+
+
 def test_the_study_is_sound_and_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     iris = load("iris")
     few = replace(iris, x_train=iris.x_train[::10], y_train=iris.y_train[::10])
     monkeypatch.setattr(fig4, "load", lambda *_, **__: few)
     monkeypatch.setattr(fig4, "QUICK_NETWORKS", 2)
-    monkeypatch.setattr(overestimate, "METHODS", ("dual", "interval", "lp"))
+    monkeypatch.setattr(overestimate, "METHODS", ("dual", "interval", "crown", "lp"))
+    monkeypatch.setattr(overestimate, "SMALLER", (0.01,))
     monkeypatch.setattr(overestimate, "SMOOTHING", Smoothing(widths=(1.0, 0.1)))
     told: list[float] = []
     request = Request(tmp_path / "fig4", quick=True, progress=lambda _, share: told.append(share))
@@ -65,3 +74,6 @@ def test_the_study_is_sound_and_goes_on_where_it_stopped(tmp_path: Path, monkeyp
     by_method = {row[0]: np.array(row[1:5], dtype=np.float64) for row in first.sections[0].tables[1].rows}
     assert (by_method["lp"] >= 0).all()
     assert (by_method["lp"] <= by_method["dual"]).all()
+    (by_radius,) = first.sections[1].tables
+    assert [row[0] for row in by_radius.rows] == [0.01, 0.1]
+    assert 0 <= by_radius.rows[0][1] < by_radius.rows[1][1]

@@ -20,7 +20,7 @@ from reachbox.reach.rows import Rows, in_chunks, of_objective, row_sum, substitu
 
 @dataclass(frozen=True)
 class Crown(Method):
-    """CROWN (Zhang et al. 2018): tighter than `dual` at about twice its cost.
+    """CROWN (Zhang et al. 2018): often tighter than `dual`, at about twice its cost.
 
     The lower line of an unstable ReLU has slope 0 or 1, whichever leaves the smaller area; all intermediate bounds are
     computed the same way. Sound over the reals up to rounding; differentiable to weights, input and radius.

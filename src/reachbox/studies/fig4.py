@@ -5,7 +5,7 @@ from __future__ import annotations
 from reachbox.data import load
 from reachbox.studies.chapter import Chapter, Request
 from reachbox.studies.overestimate import L2, NETWORK, SAME_ENERGY, SIGMA, SMOOTHING, minima, volumes_of
-from reachbox.studies.sections.overestimate import overestimate_section
+from reachbox.studies.sections.overestimate import over_radius_section, overestimate_section
 from reachbox.studies.wording import share_of_range
 
 NETWORKS, QUICK_NETWORKS = 200, 8
@@ -27,7 +27,7 @@ def fig4(request: Request) -> Chapter:
     energies, points, starts = minima(iris, wanted, request.seed, request.folder, searching)
     found = volumes_of(iris, energies, points, starts, request.folder, bounding)
     return Chapter(
-        (overestimate_section(found, share_of_range(SIGMA)),),
+        (overestimate_section(found[SIGMA], share_of_range(SIGMA)), over_radius_section(found)),
         (
             ("networks of Fig. 4", f"all {len(iris.x_train)} samples of iris; network {NETWORK}; minima of the mean "
              f"cross-entropy + {L2:g} times the squared weights, biases included, distinct in energy by "

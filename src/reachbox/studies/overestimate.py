@@ -19,11 +19,13 @@ from reachbox.network.architectures import build
 from reachbox.reach import Kind, reach
 from reachbox.sensitivity import data_sensitivity
 from reachbox.studies.chapter import Progress
-from reachbox.studies.kept import hash_of, kept
+from reachbox.studies.kept import Arrays, hash_of, kept
 
 Floats = npt.NDArray[np.float64]
-NETWORK, WIDTHS, SIGMA, L2 = "mlp:25,25,25", (4, 25, 25, 25, 3), 0.1, 1e-3
+NETWORK, WIDTHS, L2 = "mlp:25,25,25", (4, 25, 25, 25, 3), 1e-3
+SIGMA, SMALLER = 0.1, (0.03, 0.01, 0.003)
 METHODS = ("dual", "interval", "crown", "alpha", "lp")
+QUICK_METHODS = ("dual", "interval", "crown")  # of the smaller radii
 SMOOTHING = Smoothing(widths=(0.1, 0.01, 0.001))  # wider bends lead most descents to the same few minima
 STARTS_AT_ONCE = 4
 MOST_STARTS = 10  # for each network that is wanted
@@ -50,6 +52,11 @@ class Overestimates:
         log_means, exact = _log_mean(self.log_volumes), _log_mean(self.exact)
         with np.errstate(invalid="ignore"):
             return np.asarray(np.where(np.isinf(exact)[:, None], np.nan, np.expm1(log_means - exact[:, None])))
+
+    def defined(self, method: str) -> Floats:
+        """A method's relative over-estimates of the networks that have one; one 0 where none has."""
+        values = self.relative[:, self.methods.index(method)]
+        return values[~np.isnan(values)] if not np.isnan(values).all() else np.zeros(1)
 
     @property
     def undefined_networks(self) -> int:
@@ -95,18 +102,24 @@ def _descents(energy: PerceptronEnergy, seed: list[int]) -> dict[str, Floats]:
 
 def volumes_of(
     dataset: Dataset, energies: Floats, points: list[Tensor], starts: int, folder: Path, progress: Progress
-) -> Overestimates:
-    """The volumes of all samples' boxes by every method, network by network."""
-    box = Box.around(dataset.x_train.double(), dataset.radius(sigma=SIGMA))
-    parts = []
+) -> dict[float, Overestimates]:
+    """The volumes of all samples' boxes at every radius, network by network; by every method at the largest."""
+    chosen = {SIGMA: METHODS, **dict.fromkeys(SMALLER, QUICK_METHODS)}
+    parts: dict[float, list[Arrays]] = {sigma: [] for sigma in chosen}
     for number, point in enumerate(points):
         progress(f"boxes of network {number + 1} of {len(points)}", number / len(points))
-        settings = {"point": hash_of(point.numpy()), "sigma": SIGMA, "methods": METHODS}
-        parts.append(kept(folder, "volumes", settings, partial(_volumes, _network(point, dataset), box)))
-    return Overestimates(
-        energies, METHODS, np.stack([part["bounded"] for part in parts]), np.stack([part["exact"] for part in parts]),
-        starts,
-    )  # fmt: skip
+        network = _network(point, dataset)
+        for sigma, methods in chosen.items():
+            settings = {"point": hash_of(point.numpy()), "sigma": sigma, "methods": methods}
+            box = Box.around(dataset.x_train.double(), dataset.radius(sigma=sigma))
+            parts[sigma].append(kept(folder, "volumes", settings, partial(_volumes, network, box, methods)))
+    return {
+        sigma: Overestimates(
+            energies, chosen[sigma], np.stack([part["bounded"] for part in own]),
+            np.stack([part["exact"] for part in own]), starts,
+        )
+        for sigma, own in parts.items()
+    }  # fmt: skip
 
 
 def _network(point: Tensor, dataset: Dataset) -> Network:
@@ -115,8 +128,8 @@ def _network(point: Tensor, dataset: Dataset) -> Network:
     return Network.from_module(module, dataset.x_train[:1].double())
 
 
-def _volumes(network: Network, box: Box) -> dict[str, Floats]:
-    bounded = [data_sensitivity(network, box, method).numpy() for method in METHODS]
+def _volumes(network: Network, box: Box, methods: tuple[str, ...]) -> Arrays:
+    bounded = [data_sensitivity(network, box, method).numpy() for method in methods]
     return {"bounded": np.stack(bounded), "exact": _exact_volumes(network, box)}
 
 
