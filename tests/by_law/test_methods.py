@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -78,6 +78,18 @@ def test_alpha_is_never_looser_than_crown(name: str, seed: int, radius: float) -
     crown, alpha = rb.reach(network, box, "crown"), rb.reach(network, box, rb.Alpha(steps=5))
     assert (alpha.lower >= crown.lower - TOLERANCE).all()
     assert (alpha.upper <= crown.upper + TOLERANCE).all()
+
+
+@given(seed=st.integers(0, 2**31), radius=st.floats(0.02, 0.5))
+@settings(max_examples=10)
+def test_alpha_reaches_the_linear_program_of_one_layer(seed: int, radius: float) -> None:
+    """Its optimum is that program (Salman et al. 2019) on the same ranges, here those of intervals."""
+    torch.manual_seed(seed)
+    network = torch.nn.Sequential(torch.nn.Linear(5, 40), torch.nn.ReLU(), torch.nn.Linear(40, 3)).double()
+    box = rb.Box.around(torch.randn(2, 5, dtype=torch.float64), radius)
+    program, alpha = rb.reach(network, box, "lp"), rb.reach(network, box, rb.Alpha(steps=60))
+    assert (alpha.upper >= program.upper - TOLERANCE).all()
+    assert (alpha.width <= 1.02 * program.width).all()
 
 
 @pytest.mark.parametrize("method", ["interval", "dual"])

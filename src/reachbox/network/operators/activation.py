@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -20,6 +21,18 @@ class Relu(Activation):
     @property
     def name(self) -> str:
         return "LeakyRelu" if self.negative_slope else "Relu"
+
+    @property
+    def slopes(self) -> tuple[float, float]:
+        return min(self.negative_slope, 1.0), max(self.negative_slope, 1.0)
+
+    @property
+    def is_convex(self) -> bool:
+        return self.negative_slope <= 1
+
+    @property
+    def is_concave(self) -> bool:
+        return self.negative_slope >= 1
 
     def forward(self, *inputs: Tensor) -> Tensor:
         z = inputs[0]
@@ -117,6 +130,8 @@ class Sigmoidal(Activation):
 class Sigmoid(Sigmoidal):
     """`1 / (1 + exp(-z))`."""
 
+    slopes: ClassVar[tuple[float, float]] = (0.0, 0.25)
+
     def forward(self, *inputs: Tensor) -> Tensor:
         return inputs[0].sigmoid()
 
@@ -134,6 +149,8 @@ class Sigmoid(Sigmoidal):
 @dataclass(frozen=True, eq=False)
 class Tanh(Sigmoidal):
     """Hyperbolic tangent."""
+
+    slopes: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     def forward(self, *inputs: Tensor) -> Tensor:
         return inputs[0].tanh()

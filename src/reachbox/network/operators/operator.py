@@ -95,6 +95,21 @@ class Activation(Operator):
     def derivative(self, z: Tensor) -> Tensor:
         """A derivative of `f` (any subgradient at a kink)."""
 
+    @property
+    @abstractmethod
+    def slopes(self) -> tuple[float, float]:
+        """The least and the largest derivative; the best line below or above has a slope between them."""
+
+    @property
+    def is_convex(self) -> bool:
+        """Whether the chord is the best line above, whatever follows."""
+        return False
+
+    @property
+    def is_concave(self) -> bool:
+        """Whether the chord is the best line below, whatever follows."""
+        return False
+
     def chord(self, lower: Tensor, upper: Tensor) -> Tensor:
         """Slope of the line through the graph's two ends; the derivative where the interval is (nearly) a point."""
         width = upper - lower
