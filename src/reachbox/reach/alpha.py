@@ -55,11 +55,12 @@ class Alpha(Method):
         if not free:
             return best
         optimiser = torch.optim.Adam([slopes.values for slopes in free], lr=self.rate)
+        fixed = _fixed_lines(relaxed, rows)
         each_row = Rows(rows.coefficients, torch.arange(len(rows), device=rows.sample.device))
         box = Box(relaxed.box.lower[rows.sample], relaxed.box.upper[rows.sample])
         for _ in range(self.steps):
             with torch.enable_grad():
-                lines = {value: unit.lines() for value, unit in units.items()} | _fixed_lines(relaxed, rows)
+                lines = {value: unit.lines() for value, unit in units.items()} | fixed
                 bound = LinearBounds(relaxed.network, box, self.memory, lines).above(relaxed.network.output, each_row)
                 optimiser.zero_grad()
                 bound.sum().backward()  # type: ignore[no-untyped-call]
