@@ -20,4 +20,4 @@ def draw(figures: Iterable[Figure]) -> None:
     """Writes the files."""
     FOLDER.mkdir(exist_ok=True)
     for figure in figures:
-        (FOLDER / f"{figure.name}.svg").write_text(figure.file(), encoding="utf-8")
+        (FOLDER / f"{figure.name}.svg").write_text(figure.svg(), encoding="utf-8")

@@ -1,6 +1,6 @@
 """The pictures of the tutorials: all shell commands of a page are run in an empty folder, and what they drew is kept.
 
-python benchmarks/tutorials.py
+Commands whose exit code is not 0, such as a `certify` that does not certify all, do not end it.
 """
 
 from __future__ import annotations

@@ -106,6 +106,11 @@ REFUSED: dict[str, tuple[list[Step], str]] = {
         [("Unsqueeze", ["x", ints(1)], {}), ("Resize", ["v0", "", number(2).repeat(3)], {"mode": "linear"})],
         r"\(Resize\): batch and channels must keep their sizes",
     ),
+    "resized to the same size": (
+        [("Unsqueeze", ["x", ints(1)], {}), ("Resize", ["v0", "", array([1, 1, 1.2])[0]], {})],
+        r"\(Resize\): scales .* keep every size",
+    ),
+    "limits": ([("Max", ["x", array([0, -1e30])[0]], {})], r"\(Max\): a limit at -1e\+30 is too far out"),
     "resized to nothing": (
         [("Unsqueeze", ["x", ints(1)], {}), ("Resize", ["v0", "", array([1, 1, 0.1])[0]], {})],
         r"\(Resize\): a size of at least 1 is needed",
@@ -114,9 +119,13 @@ REFUSED: dict[str, tuple[list[Step], str]] = {
         [("Unsqueeze", ["x", ints(1)], {}), ("Resize", ["v0", "", number(2).repeat(2)], {})],
         r"\(Resize\): a scale or a size for each of 3 dimensions",
     ),
+    "transposed groups": (
+        [("Unsqueeze", ["x", ints(1)], {}), ("ConvTranspose", ["v0", weights(1, 1, 2)], {"group": 2})],
+        r"\(ConvTranspose\): group: 2 does not divide the 1 channels of the kernel",
+    ),
     "transposed kernel": (
         [("Unsqueeze", ["x", ints(1)], {}), ("ConvTranspose", ["v0", weights(3, 1, 2)], {})],
-        r"\(ConvTranspose\): a kernel of shape \(3, 1, 2\) in 1 groups does not fit",
+        r"\(ConvTranspose\): Convolution: 3 channels and 1 spatial dimensions are needed",
     ),
     "random": (
         [("RandomNormal", [], {"shape": [2]}), ("Add", ["x", "v0"], {})],

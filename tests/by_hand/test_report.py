@@ -234,15 +234,15 @@ def test_a_page_is_written_with_its_data_beside_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", every_figure())
 def test_a_drawing_is_a_file_that_stands_alone(name: str) -> None:
     figure = every_figure()[name]
-    root = ElementTree.fromstring(figure.file())
+    root = ElementTree.fromstring(figure.svg())
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     assert float(root.attrib["width"]) >= float(root.attrib["height"]) / 3 > 0
     words = [element.text for element in root.iter() if element.text]
     assert words == [element.text for element in ElementTree.fromstring(figure.wide).iter() if element.text]
-    assert "var(" not in figure.file()
-    assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", figure.file())
-    referred = set(re.findall(r'(?:xlink:href="#|url\(#)([^")]*)', figure.file()))
-    assert referred <= set(re.findall(r'\bid="([^"]*)"', figure.file()))
+    assert "var(" not in figure.svg()
+    assert "http" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", figure.svg())
+    referred = set(re.findall(r'(?:xlink:href="#|url\(#)([^")]*)', figure.svg()))
+    assert referred <= set(re.findall(r'\bid="([^"]*)"', figure.svg()))
 
 
 def test_a_page_that_fails_leaves_the_old_one(tmp_path: Path) -> None:

@@ -183,6 +183,13 @@ class Batchwise(nn.Module):
         return x - x.mean(dim=0)
 
 
+class Masked(nn.Module):
+    """`-1e30 + relu(x + 1e30)` would be 0 whatever x is."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.maximum(x, torch.tensor([-1e30, 0.0, 0.0, 0.0]))
+
+
 class Squared(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x * x
@@ -210,6 +217,7 @@ class Branching(nn.Module):
         (nn.Sequential(nn.Linear(4, 4), nn.Softmax(-1)), "remove the final softmax"),
         (nn.Sequential(nn.Threshold(0.1, 20)), r"'0': a threshold at 0.1 must give 0.1 below it, not 20"),
         (nn.Sequential(nn.Unflatten(1, (1, 4)), nn.AdaptiveMaxPool1d(3)), r"'1': adaptive max pooling needs sizes"),
+        (Masked(), r"'maximum': a limit at -1e\+30 is too far out, up to 1e\+06 is fine"),
         (Batchwise(), "mixes samples"),
         (Squared(), "product or quotient of two values"),
         (Two(), "one output tensor"),

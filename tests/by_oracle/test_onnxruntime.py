@@ -8,6 +8,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -167,11 +168,13 @@ def test_windows(
     positions=st.sampled_from(["half_pixel", "pytorch_half_pixel", "asymmetric", "align_corners"]),
     rounding=st.sampled_from(["floor", "ceil", "round_prefer_floor", "round_prefer_ceil"]),
     size=st.integers(1, 9),
-    wanted=st.one_of(st.integers(1, 20), st.sampled_from([0.3, 0.5, 1 / 3, 0.75, 1.0, 1.5, 1.75, 2.0, 7 / 3, 3.0])),
+    wanted=st.one_of(
+        st.integers(1, 20), st.sampled_from([0.3, 0.5, 1 / 3, 0.75, 1.0, 1.1, 1.3, 1.5, 1.75, 2.0, 7 / 3, 3.0])
+    ),
 )
 @settings(max_examples=300)
 def test_resizing(opset: int, mode: str, positions: str, rounding: str, size: int, wanted: int | float) -> None:
-    assume(isinstance(wanted, int) or size * wanted >= 1)
+    assume(isinstance(wanted, int) or wanted == 1 or 1 <= int(size * wanted) != size)
     operand = (
         [floats() if opset < 13 else "", ints(1, 2, wanted)] if isinstance(wanted, int) else [floats(1, 1, wanted)]
     )
@@ -180,6 +183,24 @@ def test_resizing(opset: int, mode: str, positions: str, rounding: str, size: in
     x = weights(1, 2, size)
     with tempfile.TemporaryDirectory() as folder:
         agrees(network_of(model, Path(folder))(torch.from_numpy(x)).numpy(), run(model, x))
+
+
+@pytest.mark.parametrize(("operator", "opset"), [("Upsample", 7), ("Upsample", 9), ("Resize", 10)])
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_resizing_before_opset_11(operator: str, opset: int, mode: str, tmp_path: Path) -> None:
+    for size, scale in product((1, 2, 3, 4, 5, 8), (0.5, 0.75, 1.0, 1.3, 1.5, 2.0, 2.5, 3.0)):
+        if int(size * scale) < 1 or (scale < 1 and operator == "Upsample"):
+            continue
+        operands, attributes = (["x", floats(1, 1, scale)], {}) if opset > 7 else (["x"], {"scales": [1.0, 1.0, scale]})
+        model = make_model(["batch", 2, size], [(operator, operands, {"mode": mode, **attributes})], opset)
+        x = weights(3, 2, size)
+        is_copy = int(size * scale) == size and scale != 1
+        is_open = mode == "nearest" and any(i / scale % 1 for i in range(int(size * scale))) and scale < 1
+        if is_copy or is_open:
+            with pytest.raises(UnsupportedError, match="runtimes copy" if is_copy else "before opset 11"):
+                network_of(model, tmp_path)
+            continue
+        agrees(network_of(model, tmp_path)(torch.from_numpy(x)).numpy(), run(model, x))
 
 
 @given(

@@ -75,7 +75,7 @@ def write_page(page: Page, folder: Path) -> Path:
         write_atomically(folder / f"{name}.csv", table.csv().encode())
     for section in page.sections:
         for figure in section.figures:
-            write_atomically(folder / f"{figure.name}.svg", figure.file().encode())
+            write_atomically(folder / f"{figure.name}.svg", figure.svg().encode())
     path = folder / "index.html"
     write_atomically(path, html.encode())
     return path

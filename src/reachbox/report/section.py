@@ -22,7 +22,7 @@ class Figure:
         """That of its first table."""
         return self.data[0].name
 
-    def file(self) -> str:
+    def svg(self) -> str:
         """The wide drawing as an SVG file of its own."""
         return as_file(self.wide)
 

@@ -44,31 +44,41 @@ def batch_norm(builder: Builder, name: str, value: int, of: Statistics) -> int:
 
 
 def clamp(builder: Builder, name: str, value: int, low: float | None, high: float | None) -> int:
-    """`min(max(x, low), high)` by ReLUs: `low + relu(x - low)`, then `high - relu(high - x)`.
-
-    A limit far beyond the values would swallow their digits, so it is refused.
-    """
-    for limit in (low, high):
-        if limit is not None and abs(limit) > LARGEST_LIMIT:
-            raise UnsupportedError(
-                f"node {name!r}: a clamp at {limit:g} is too far out, up to {LARGEST_LIMIT:g} is fine"
-            )
-    if low is not None:
-        value = _shifted(builder, f"{name}.above", value, 1.0, -low)
-        value = builder.add(name, Relu(), value)
-        value = _shifted(builder, f"{name}.low", value, 1.0, low)
-    if high is not None:
-        value = _shifted(builder, f"{name}.below", value, -1.0, high)
-        value = builder.add(f"{name}.relu", Relu(), value)
-        value = _shifted(builder, f"{name}.high", value, -1.0, high)
+    """`min(max(x, low), high)`."""
+    limits = [None if limit is None else torch.tensor(limit, dtype=torch.float64) for limit in (low, high)]
+    for side, limit, is_maximum in zip(("low", "high"), limits, (True, False), strict=True):
+        if limit is not None:
+            value = extreme(builder, f"{name}.{side}", value, limit, is_maximum)
     return value
 
 
-def _shifted(builder: Builder, name: str, value: int, scale: float, shift: float) -> int:
-    if scale == 1 and shift == 0:
-        return value
-    factor, offset = (torch.tensor(number, dtype=torch.float64) for number in (scale, shift))
-    return builder.add(name, Scale(factor, offset), value)
+def extreme(builder: Builder, name: str, value: int, other: int | Source, is_maximum: bool) -> int:
+    """`max(value, other)` as `other + relu(value - other)`, or `min` as `other - relu(other - value)`.
+
+    `other` is a value or a constant. A constant far beyond the values would swallow their digits, so it is refused.
+    """
+    sign = None if is_maximum else torch.tensor(-1.0, dtype=torch.float64)
+    if isinstance(other, int):
+        opposite = torch.tensor(-1.0, dtype=torch.float64) if is_maximum else None
+        ahead = scale_and_shift(builder, f"{name}.value", value, sign)
+        behind = scale_and_shift(builder, f"{name}.other", other, opposite)
+        excess = builder.add(f"{name}.relu", Relu(), combine(builder, f"{name}.difference", [ahead, behind]))
+        return combine(builder, name, [other, scale_and_shift(builder, f"{name}.excess", excess, sign)])
+    _check_limits(name, resolve(other))
+    limit = None if isinstance(other, Tensor) and other.ndim == 0 and not other else other
+    shift = limit if limit is None or not is_maximum else lambda: -resolve(other)
+    difference = scale_and_shift(builder, f"{name}.difference", value, sign, shift)
+    excess = builder.add(f"{name}.relu", Relu(), difference)
+    return scale_and_shift(builder, name, excess, sign, limit)
+
+
+def _check_limits(name: str, limits: Tensor) -> None:
+    far = limits.detach().flatten()
+    far = far[far.abs() > LARGEST_LIMIT]
+    if len(far):
+        raise UnsupportedError(
+            f"node {name!r}: a limit at {far[0].item():g} is too far out, up to {LARGEST_LIMIT:g} is fine"
+        )
 
 
 def combine(builder: Builder, name: str, values: Sequence[int]) -> int:
@@ -81,7 +91,7 @@ def combine(builder: Builder, name: str, values: Sequence[int]) -> int:
 def scale_and_shift(
     builder: Builder, name: str, value: int, scale: Source | None = None, shift: Source | None = None
 ) -> int:
-    """`scale * x + shift` with constants whose shape may be larger than the value's features.
+    """`scale * x + shift` with constants whose shape may be larger than the value's features; None means 1 or 0.
 
     A leading dimension of size 1 in a constant stands for the batch.
     """
@@ -89,6 +99,8 @@ def scale_and_shift(
     sources = [None if source is None else _without_batch(name, source, len(shape)) for source in (scale, shift)]
     full = np.broadcast_shapes(shape, *(resolve(source).shape for source in sources if source is not None))
     expanded = rearrange(builder, f"{name}.expand", value, lambda x: broadcast(x, tuple(full)))
+    if scale is None and shift is None:
+        return expanded
     return builder.add(name, Scale(sources[0], sources[1]), expanded)
 
 
@@ -102,22 +114,6 @@ def _without_batch(name: str, source: Source, features: int) -> Source:
             f"one value for all samples is needed"
         )
     return lambda: resolve(source).squeeze(0)
-
-
-def extreme(builder: Builder, name: str, value: int, other: int | Source, is_maximum: bool) -> int:
-    """`max(value, other)` as `other + relu(value - other)`, or `min` likewise; `other` is a value or a constant."""
-    sign = 1.0 if is_maximum else -1.0
-    if isinstance(other, int):
-        terms = [
-            _shifted(builder, f"{name}.value", value, sign, 0.0),
-            _shifted(builder, f"{name}.other", other, -sign, 0.0),
-        ]
-        excess = builder.add(f"{name}.relu", Relu(), combine(builder, f"{name}.difference", terms))
-        return combine(builder, name, [other, _shifted(builder, f"{name}.excess", excess, sign, 0.0)])
-    scale = None if is_maximum else torch.tensor(sign, dtype=torch.float64)
-    difference = scale_and_shift(builder, f"{name}.difference", value, scale, lambda: -sign * resolve(other))
-    excess = builder.add(f"{name}.relu", Relu(), difference)
-    return scale_and_shift(builder, name, excess, scale, other)
 
 
 def sloped(builder: Builder, name: str, value: int, slope: Source) -> int:

@@ -46,13 +46,13 @@ def transposed_convolution(
     spans = [step * (width - 1) for step, width in zip(dilation, resolve(weight).shape[2:], strict=True)]
     pads = tuple((span - low, span - high) for span, (low, high) in zip(spans, padding, strict=True))
     crops = min(map(min, pads)) < 0
-    inside = [pad for pair in reversed(pads) for pad in pair] if crops else []
+    added, cut = ([limit(pad, 0) for pair in reversed(pads) for pad in pair] for limit in (max, min))
 
     def with_zeros(x: Tensor) -> Tensor:
         sizes = [(size - 1) * step + 1 for size, step in zip(x.shape[2:], stride, strict=True)]
         spread = x.new_zeros(*x.shape[:2], *sizes)
         spread[(slice(None), slice(None), *(slice(None, None, step) for step in stride))] = x
-        return functional.pad(spread, inside)
+        return functional.pad(functional.pad(spread, added), cut) if crops else spread
 
     def flipped() -> Tensor:
         kernel = resolve(weight)

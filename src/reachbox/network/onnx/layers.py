@@ -94,7 +94,7 @@ def convolution(t: Translation, call: Call) -> Operand:
     """Convolution over one to three dimensions."""
     value, kernel, bias = call.value(), call.weight(1), call.constant(2)
     sizes = t.images(value)
-    check_kernel(t, call, value, kernel, bias)
+    check_kernel(t, call, value, kernel, bias, outputs=kernel.shape[0])
     widths, groups = kernel.shape[2:], int(call.attributes.get("group", 1))
     strides, dilations = (per_dimension(call, name, len(sizes)) for name in ("strides", "dilations"))
     pads = padding(call, sizes, widths, strides, dilations)
@@ -108,18 +108,7 @@ def transposed_convolution(t: Translation, call: Call) -> Operand:
     """Transposed convolution over one to three dimensions."""
     value, kernel, bias = call.value(), call.weight(1), call.constant(2)
     sizes, groups = t.images(value), int(call.attributes.get("group", 1))
-    turned = kernel.swapaxes(0, 1)
-    fits = len(value.shape) == kernel.ndim <= 5 and kernel.shape[0] == value.shape[1] and 0 not in kernel.shape
-    if (
-        not fits
-        or groups < 1
-        or kernel.shape[0] % groups
-        or (bias is not None and bias.shape != (groups * len(turned),))
-    ):
-        raise InputError(
-            f"a kernel of shape {kernel.shape} in {groups} groups does not fit {t.told(value.shape)}, or its bias not "
-            f"the kernel"
-        )
+    check_kernel(t, call, value, kernel, bias, outputs=groups * kernel.shape[1])
     strides, dilations = (per_dimension(call, name, len(sizes)) for name in ("strides", "dilations"))
     pads = transposed_padding(call, sizes, kernel.shape[2:], strides, dilations)
     number = lowering.transposed_convolution(
@@ -153,16 +142,16 @@ def transposed_padding(
     return tuple(pads)
 
 
-def check_kernel(t: Translation, call: Call, value: Value, kernel: Array, bias: Array | None) -> None:
-    """Raises `InputError` for a kernel, a bias or groups that do not fit the value."""
-    outputs, widths, groups = kernel.shape[0], kernel.shape[2:], call.attributes.get("group", 1)
+def check_kernel(t: Translation, call: Call, value: Value, kernel: Array, bias: Array | None, outputs: int) -> None:
+    """Raises `InputError` for a kernel, a bias or groups that do not fit the value or the `outputs` channels."""
+    widths, groups = kernel.shape[2:], call.attributes.get("group", 1)
     fits = len(value.shape) == kernel.ndim <= 5 and tuple(call.attributes.get("kernel_shape", widths)) == widths
     if not fits or 0 in kernel.shape or (bias is not None and bias.shape != (outputs,)):
         raise InputError(
             f"a kernel of shape {kernel.shape} does not fit {t.told(value.shape)}, or its bias not the kernel"
         )
-    if groups < 1 or outputs % groups:
-        raise InputError(f"group: {groups} does not divide the {outputs} channels of the result")
+    if groups < 1 or kernel.shape[0] % groups:
+        raise InputError(f"group: {groups} does not divide the {kernel.shape[0]} channels of the kernel")
 
 
 def placed(t: Translation, call: Call, value: Value, number: int) -> Value:

@@ -13,12 +13,21 @@ from reachbox.network import lowering
 from reachbox.network.onnx.constants import Array
 from reachbox.network.onnx.translation import Call, Operand, Translation, Value
 
+
+def _half_pixel(i: Array, scale: np.float32, before: int, after: int) -> Array:
+    return np.asarray((i + np.float32(0.5)) / scale - np.float32(0.5))
+
+
+def _whole(x: Array) -> Array:
+    if (x != np.floor(x)).any():
+        raise UnsupportedError("which element is nearest is not defined before opset 11 where it makes a value smaller")
+    return x
+
+
 # Where each element of the result lies among the `before` elements; in float32, as runtimes compute it.
 POSITIONS: dict[str, Callable[[Array, np.float32, int, int], Array]] = {
-    "half_pixel": lambda i, scale, before, after: (i + np.float32(0.5)) / scale - np.float32(0.5),
-    "pytorch_half_pixel": lambda i, scale, before, after: (
-        (i + np.float32(0.5)) / scale - np.float32(0.5) if after > 1 else 0 * i
-    ),
+    "half_pixel": _half_pixel,
+    "pytorch_half_pixel": lambda i, scale, before, after: _half_pixel(i, scale, before, after) if after > 1 else 0 * i,
     "asymmetric": lambda i, scale, before, after: i / scale,
     "align_corners": lambda i, scale, before, after: i * np.float32(before - 1) / np.float32(max(after - 1, 1)),
 }
@@ -61,7 +70,8 @@ def resized(
     matrices = []
     for size, factor, wanted in zip(before, factors, after, strict=True):
         at = POSITIONS[positions](np.arange(wanted, dtype=np.float32), factor, size, wanted)
-        matrices.append(nearest(ROUNDINGS[rounding](at), size) if mode == "nearest" else linear(at, size))
+        rounded = ROUNDINGS[rounding] if t.opset >= 11 or factor >= 1 else _whole
+        matrices.append(nearest(rounded(at), size) if mode == "nearest" else linear(at, size))
     number = lowering.resample(t.builder, call.name, value.number, matrices)
     return Value(number, (*value.shape[:2], *after))
 
@@ -84,6 +94,8 @@ def targets(
         raise UnsupportedError("batch and channels must keep their sizes")
     if min(after[2:]) < 1:
         raise InputError(f"a size of at least 1 is needed, found {after[2:]}")
+    if tuple(after) == value.shape and any(factor != 1 for factor in factors):
+        raise UnsupportedError(f"scales {stated.tolist()} keep every size: runtimes copy where ONNX resamples")
     return factors[2:], after[2:]
 
 

@@ -65,8 +65,7 @@ def _transposed_convolution(t: Translation, node: fx.Node, arguments: tuple[Any,
     x, weight, bias, stride, padding, longer, groups, dilation = arguments
     value, kernel = t.value(node, x), t.weight(node, weight)
     count = resolve(kernel).ndim - 2
-    settings = (_many(setting, count) for setting in (stride, padding, longer, dilation))
-    strides, pads, extra, steps = settings
+    strides, pads, extra, steps = (_many(setting, count) for setting in (stride, padding, longer, dilation))
     return lowering.transposed_convolution(
         t.builder, t.name(node), value, kernel, t.source(node, bias), stride=strides, dilation=steps,
         padding=tuple((pad, pad - more) for pad, more in zip(pads, extra, strict=True)), groups=int(groups),
