@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 NETWORK, WIDTHS, L2 = "mlp:25,25,25", (4, 25, 25, 25, 3), 1e-3
 SIGMA, SMALLER = 0.1, (0.03, 0.01, 0.003)
 METHODS = ("dual", "interval", "crown", "alpha", "lp")
-QUICK_METHODS = ("dual", "interval", "crown")  # of the smaller radii
+CHEAP_METHODS = ("dual", "interval", "crown")  # of the smaller radii
 SMOOTHING = Smoothing(widths=(0.1, 0.01, 0.001))  # wider bends lead most descents to the same few minima
 STARTS_AT_ONCE = 4
 MOST_STARTS = 10  # for each network that is wanted
@@ -104,15 +104,16 @@ def volumes_of(
     dataset: Dataset, energies: Floats, points: list[Tensor], starts: int, folder: Path, progress: Progress
 ) -> dict[float, Overestimates]:
     """The volumes of all samples' boxes at every radius, network by network; by every method at the largest."""
-    chosen = {SIGMA: METHODS, **dict.fromkeys(SMALLER, QUICK_METHODS)}
+    chosen = {SIGMA: METHODS, **dict.fromkeys(SMALLER, CHEAP_METHODS)}
+    boxes = {sigma: Box.around(dataset.x_train.double(), dataset.radius(sigma=sigma)) for sigma in chosen}
     parts: dict[float, list[Arrays]] = {sigma: [] for sigma in chosen}
     for number, point in enumerate(points):
         progress(f"boxes of network {number + 1} of {len(points)}", number / len(points))
         network = _network(point, dataset)
         for sigma, methods in chosen.items():
             settings = {"point": hash_of(point.numpy()), "sigma": sigma, "methods": methods}
-            box = Box.around(dataset.x_train.double(), dataset.radius(sigma=sigma))
-            parts[sigma].append(kept(folder, "volumes", settings, partial(_volumes, network, box, methods)))
+            computed = partial(_volumes, network, boxes[sigma], methods)
+            parts[sigma].append(kept(folder, "volumes", settings, computed))
     return {
         sigma: Overestimates(
             energies, chosen[sigma], np.stack([part["bounded"] for part in own]),

@@ -39,7 +39,7 @@ def over_radius_section(found: Mapping[float, Overestimates]) -> Section:
         values = [found[sigma].defined(method) for method in methods]
         rows.append((sigma, *(float(end) for own in values for end in (np.median(own), own.max()))))
     return Section(
-        "The over-estimate grows with the radius",
+        "The over-estimate at smaller radii",
         f"Half of the networks are over-estimated by {medians[0]} or less by the dual bound at sigma {smallest:g}, and "
         f"by {medians[1]} or less at {largest:g}.",
         table=Table("overestimates-by-radius", columns, rows),
